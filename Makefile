@@ -1,0 +1,69 @@
+# Every target makes its environment first, in .venv, from requirements.lock. `make` alone lists them.
+# Flags for a command go through ARGS: make demo ARGS="--json"
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+# The first interpreter that really runs (a version manager's stand-in may exist and not run) and is new enough.
+FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		echo $$candidate; break; fi; done
+
+.PHONY: help demo test check bench fmt reference lock clean
+
+help: ## list the targets
+	@echo 'segstream: explained customer segments from Kafka events'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'Flags of a command: make demo ARGS="--json". After set-up the command is $(BIN)/segstream.'
+
+demo: $(STAMP) ## play a year of purchases through a real Kafka
+	@$(BIN)/segstream demo $(ARGS)
+
+test: check ## everything CI runs: checks and all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## ruff, mypy, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+bench: $(STAMP) ## the worker against a plain Faust app, as JSON
+	@$(BIN)/segstream bench throughput $(ARGS)
+
+fmt: $(STAMP) ## format, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+reference: $(STAMP) ## write docs/reference from the program
+	$(BIN)/python -m stream.reference
+
+lock: ## resolve requirements.lock anew (needs uv)
+	@command -v uv >/dev/null || { echo 'uv is needed to resolve for all Python versions: see CONTRIBUTING.md' >&2; exit 2; }
+	@echo '# Every version the make targets install, development tools included. Regenerate: see CONTRIBUTING.md, "Dependencies".' > requirements.lock.new
+	@uv pip compile pyproject.toml --group dev --universal --fork-strategy fewest --python-version 3.11 \
+		--no-header --no-annotate --quiet >> requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean: ## remove the environment and everything made
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find models stream tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(STAMP): requirements.lock pyproject.toml
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo 'segstream needs Python 3.11 or newer, and none was found.' >&2; \
+		echo 'Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 2; fi; \
+	rm -rf $(VENV); \
+	echo "making $(VENV) with $$($$python --version) (once, about a minute)" >&2; \
+	$$python -m venv $(VENV) || { \
+		echo 'The venv module is missing; on Debian and Ubuntu: apt install python3-venv' >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,22 @@
+"""The learners there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from models.clusters.density import DensityClusterer
+from models.clusters.kmeans import KMeansClusterer
+from models.clusters.learner import Clusterer, LearnerSettings
+
+LEARNERS: Mapping[str, Callable[[LearnerSettings], Clusterer]] = {
+    "kmeans": KMeansClusterer,
+    "dbstream": DensityClusterer,
+}
+
+
+def make_learner(name: str, settings: LearnerSettings) -> Clusterer:
+    """Return a new learner by name. Raises ValueError for an unknown one, naming those there are."""
+    if name not in LEARNERS:
+        msg = f"learner {name!r} is not known; known are {', '.join(sorted(LEARNERS))}"
+        raise ValueError(msg)
+    return LEARNERS[name](settings)

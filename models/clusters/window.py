@@ -1,0 +1,67 @@
+"""The bounded window of the latest sampled customers: a ring of vectors with what RFM and value need."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+EXTRAS = 3  # recency_days, orders, spend stand behind the features in each row
+
+
+class Window:
+    """The latest `capacity` sampled customers, in order of arrival, and how many of them wait to be learned.
+
+    The window is also the learner's queue, so nothing is held twice. What is overwritten before it was
+    learned is counted in `dropped`.
+    """
+
+    def __init__(self, capacity: int, feature_count: int) -> None:
+        """Make an empty window; memory is `capacity` rows from the start."""
+        self.capacity = capacity
+        self.seen = 0
+        self.learned = 0
+        self.dropped = 0
+        self._feature_count = feature_count
+        self._rows = np.zeros((capacity, feature_count + EXTRAS))
+
+    @property
+    def pending(self) -> int:
+        """How many vectors wait to be learned."""
+        return self.seen - self.learned
+
+    def add(self, vectors: Floats, recency_days: Floats, orders: Floats, spend: Floats) -> None:
+        """Append customers, oldest first; the caller has checked shapes and numbers."""
+        rows = np.column_stack([vectors, recency_days, orders, spend])
+        start = self.seen + max(0, len(rows) - self.capacity)
+        self.seen += len(rows)
+        places = np.arange(start, self.seen) % self.capacity
+        self._rows[places] = rows[len(rows) - len(places) :]
+        lost = max(0, self.pending - self.capacity)
+        self.learned += lost
+        self.dropped += lost
+
+    def take(self, count: int) -> Floats:
+        """Return a copy of the next vectors to learn, at most `count`, and count them as learned."""
+        stop = min(self.seen, self.learned + max(0, count))
+        rows = self._rows[np.arange(self.learned, stop) % self.capacity, : self._feature_count]
+        self.learned = stop
+        return rows
+
+    def vectors(self, stop: int | None = None, count: int | None = None) -> Floats:
+        """Return a copy of the raw vectors before number `stop` (default: all), oldest first, at most
+        `count`.
+        """
+        return self._between(stop, count)[:, : self._feature_count]
+
+    def purchases(self) -> tuple[Floats, Floats, Floats]:
+        """Return recency_days, orders and spend of everybody in the window, oldest first."""
+        rows = self._between(None, None)
+        extras = rows[:, self._feature_count :]
+        return extras[:, 0], extras[:, 1], extras[:, 2]
+
+    def _between(self, stop: int | None, count: int | None) -> Floats:
+        end = self.seen if stop is None else stop
+        start = max(0, self.seen - self.capacity, end - (self.capacity if count is None else count))
+        return self._rows[np.arange(start, end) % self.capacity]

@@ -1,0 +1,155 @@
+"""From answers to changes: hysteresis, dwell and margin hold an answer against what was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.changes import REASONS_MAX
+from models.clusters.assign import nearest
+from models.compiled import kernel
+from models.customers.row import GONE
+from models.definitions.evaluate import answer, due_ms, judge
+from models.explain import explain_cluster, explain_rules
+from models.forecast import forecast
+from models.workspace import DECISIONS, SEQ, SUPPRESSED
+
+LOOK = True  # an event came or rules changed: the cluster is looked at too
+
+
+@kernel
+def decide(
+    row: Any,
+    before: Any,
+    slot: int,
+    now: int,
+    occurred_ms: int,
+    event: int,
+    trigger: int,
+    look: bool,  # noqa: FBT001 - whether the cluster is looked at too
+    rules: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> int:
+    """Judge a row at `now`, write its changes from `filled` on, and return the new count.
+
+    `before` is the row as it was decided last (the row itself when nothing but time has passed).
+    """
+    plan, model = rules.plan, rules.model[0]
+    counters[DECISIONS] += 1
+    judge(row, now, plan, model, work.values, work.truth)
+    first = filled
+    for d in range(len(plan.dimensions)):
+        current = int(row.segment[d])
+        if plan.dimensions[d].is_cluster:
+            if not look:
+                continue
+            new, runner_up, confidence = nearest(row, now, model, plan.dimensions[d].margin, current, work.raw, work.z)
+        else:
+            new, runner_up, confidence = answer(plan, d, current, work.truth, work.stack), -1, 1.0
+            if new != current and _dwells(row, now, plan, d, current):
+                counters[SUPPRESSED] += 1
+                continue
+        if new == current:
+            continue
+        if filled == first:
+            judge(before, before.decided_ms, plan, model, work.values_before, work.truth_before)
+        change = changes[filled]
+        filled += 1
+        _open(change, row, slot, d, current, new, now, occurred_ms, event, trigger, counters)
+        change.runner_up, change.confidence = runner_up, confidence
+        if plan.dimensions[d].is_cluster:
+            explain_cluster(change, before, model, work)
+        else:
+            explain_rules(change, plan, work)
+    _settle_changes(row, now, look, rules, work, changes, first, filled)
+    return filled
+
+
+@kernel
+def _dwells(row: Any, now: int, plan: Any, d: int, current: int) -> bool:
+    """Whether the current segment's minimum dwell has not passed yet."""
+    if current == 0 or current == GONE:  # noqa: PLR1714 - numba compiles `in` slower
+        return False
+    segment = plan.segments[plan.dimensions[d].segments[0] + current - 1]
+    return now < row.since_ms[d] + segment.dwell_ms  # type: ignore[no-any-return]  # fields of numpy records
+
+
+@kernel
+def _open(
+    change: Any,
+    row: Any,
+    slot: int,
+    d: int,
+    current: int,
+    new: int,
+    now: int,
+    occurred_ms: int,
+    event: int,
+    trigger: int,
+    counters: Any,
+) -> None:
+    counters[SEQ] += 1
+    change.seq = counters[SEQ]
+    change.previous_seq = row.seq
+    row.seq = counters[SEQ]
+    change.slot = slot
+    change.dimension = d
+    change.previous = current
+    change.segment = new
+    change.trigger = trigger
+    change.event = event
+    change.occurred_ms = occurred_ms
+    change.decided_ms = now
+    change.generation = row.generation
+    change.counter_term = -1
+    change.counter_value = 0.0
+    change.margin = 0.0
+    for k in range(REASONS_MAX):
+        change.reason[k] = -1
+        change.reason_before[k] = 0.0
+        change.reason_after[k] = 0.0
+        change.contribution[k] = 0.0
+
+
+@kernel
+def _settle_changes(
+    row: Any,
+    now: int,
+    look: bool,  # noqa: FBT001 - as decide
+    rules: Any,
+    work: Any,
+    changes: Any,
+    first: int,
+    filled: int,
+) -> None:
+    """Write the answers into the row, then look ahead from the new state."""
+    plan, model = rules.plan, rules.model[0]
+    row.decided_ms = now
+    for i in range(first, filled):
+        row.segment[changes[i].dimension] = changes[i].segment
+        row.since_ms[changes[i].dimension] = now
+    if look:
+        row.review_ms = 0
+        for d in range(len(plan.dimensions)):
+            if plan.dimensions[d].is_cluster and model.cluster_count > 0:
+                row.review_ms = now + plan.dimensions[d].review_ms
+    for i in range(first, filled):
+        until, following = forecast(row, now, changes[i].dimension, rules, work)
+        changes[i].valid_until_ms = until
+        changes[i].next_segment = following
+
+
+@kernel
+def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
+    """The row's due time after a decision at `now` that read `values`: deadlines, review, ends of dwells."""
+    plan = rules.plan
+    earliest = due_ms(row, now, plan, rules.model[0], values)
+    for d in range(len(plan.dimensions)):
+        current = int(row.segment[d])
+        if current > 0 and not plan.dimensions[d].is_cluster:
+            ends = row.since_ms[d] + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+            if ends > now:
+                earliest = min(earliest, ends)
+    return earliest

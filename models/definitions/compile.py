@@ -1,0 +1,133 @@
+"""Definitions into Plan: flat arrays that the kernel walks without a Python object in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.definitions.document import CLUSTER, All, Condition, Definitions, Dimension, Not, Term
+from models.definitions.language import NESTING_MAX, OPS
+
+AND, OR, NOT, TRUE = -1, -2, -3, -4  # operators of the postfix code; numbers from 0 on are terms
+STACK_MAX = NESTING_MAX + 1  # booleans pending while a condition is evaluated: one a level, and one
+
+READING = np.dtype([("kind", "i8"), ("source", "i8"), ("window_ms", "i8")])  # a feature, read once a decision
+TERM = np.dtype([("reading", "i8"), ("op", "i8"), ("threshold", "f8"), ("per_unit", "f8")])
+SEGMENT = np.dtype([("enter", "i8", (2,)), ("stay", "i8", (2,)), ("dwell_ms", "i8")])  # [from, to) in the code
+DIMENSION = np.dtype(
+    [
+        ("segments", "i8", (2,)),  # [from, to) in `segments`
+        ("terms", "i8", (2,)),  # [from, to) in `used`
+        ("is_cluster", "i8"),
+        ("margin", "f8"),
+        ("review_ms", "i8"),
+    ]
+)
+
+
+class Plan(NamedTuple):
+    """Definitions as the kernel reads them. `used` lists, for each dimension, the terms it depends on."""
+
+    readings: NDArray[np.void]
+    terms: NDArray[np.void]
+    code: NDArray[np.int64]
+    segments: NDArray[np.void]
+    dimensions: NDArray[np.void]
+    used: NDArray[np.int64]
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+        self.places: dict[Term, int] = {}
+        self.readings: dict[tuple[int, int, int], int] = {}
+        self.code: list[int] = []
+
+    def write(self, condition: Condition) -> tuple[int, int]:
+        start = len(self.code)
+        self._emit(condition)
+        return start, len(self.code)
+
+    def _emit(self, condition: Condition) -> None:
+        """Append postfix code; lists are folded one by one, so the stack is as high as nesting is deep."""
+        if isinstance(condition, Term):
+            place = self.places.setdefault(condition, len(self.terms))
+            if place == len(self.terms):
+                self.terms.append(condition)
+                self.readings.setdefault(_reading(condition), len(self.readings))
+            self.code.append(place)
+        elif isinstance(condition, Not):
+            self._emit(condition.part)
+            self.code.append(NOT)
+        elif not condition.parts:
+            self.code.append(TRUE)
+        else:
+            self._emit(condition.parts[0])
+            for part in condition.parts[1:]:
+                self._emit(part)
+                self.code.append(AND if isinstance(condition, All) else OR)
+
+
+def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
+    """Return the arrays, and the terms in the order of their numbers (for words and reasons)."""
+    writer = _Writer()
+    segments: list[tuple[tuple[int, int], tuple[int, int], int]] = []
+    dimensions: list[tuple[tuple[int, int], tuple[int, int], bool, float, int]] = []
+    used: list[int] = []
+    for dimension in definitions.dimensions:
+        first, first_used = len(segments), len(used)
+        segments.extend((writer.write(s.enter), writer.write(s.stay), s.dwell_ms) for s in dimension.segments)
+        used.extend(_terms_of(dimension, writer.places))
+        dimensions.append(
+            ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
+             dimension.review_ms)
+        )  # fmt: skip
+    plan = Plan(
+        readings=_records(list(writer.readings), READING),
+        terms=_records([_term_record(term, writer.readings) for term in writer.terms], TERM),
+        code=np.array(writer.code or [TRUE], np.int64),
+        segments=_records(segments, SEGMENT),
+        dimensions=_records(dimensions, DIMENSION),
+        used=np.array(used or [0], np.int64),
+    )
+    return plan, tuple(writer.terms)
+
+
+def _records(values: Sequence[Any], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    array = np.zeros(max(len(values), 1), dtype)  # numba cannot type an empty record array's use: one blank record
+    for i, entry in enumerate(values):
+        array[i] = entry
+    return array.view(np.recarray)
+
+
+def _reading(term: Term) -> tuple[int, int, int]:
+    return term.feature.kind, term.feature.source, term.window_ms
+
+
+def _term_record(term: Term, readings: dict[tuple[int, int, int], int]) -> tuple[int, int, float, float]:
+    feature = term.feature
+    threshold = term.threshold * feature.per_unit
+    if feature.per_unit != 1.0:
+        threshold = round(threshold, 6)  # 19.99 is 1999 cents and not a hair less; a tenth of a day whole milliseconds
+    return readings[_reading(term)], OPS.index(term.op), threshold, feature.per_unit
+
+
+def _terms_of(dimension: Dimension, places: dict[Term, int]) -> list[int]:
+    found: set[int] = set()
+    for segment in dimension.segments:
+        _collect(segment.enter, places, found)
+        _collect(segment.stay, places, found)
+    return sorted(found)
+
+
+def _collect(condition: Condition, places: dict[Term, int], found: set[int]) -> None:
+    if isinstance(condition, Term):
+        found.add(places[condition])
+    elif isinstance(condition, Not):
+        _collect(condition.part, places, found)
+    else:
+        for part in condition.parts:
+            _collect(part, places, found)

@@ -1,0 +1,90 @@
+"""A definitions document as values that cannot be wrong: dimensions, segments, conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from models.customers.row import DAY_MS
+from models.features.catalogue import Feature
+
+RULES, CLUSTER = "rules", "cluster"
+HOUR_MS = DAY_MS // 24  # the smallest unit of a window
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One comparison: feature, in an optional window, against a threshold in the feature's own unit."""
+
+    feature: Feature
+    op: str  # one of OPS in language.py
+    threshold: float
+    window_ms: int = 0
+    text: str = ""  # the string a profile attribute is compared with, for words and reasons
+
+    @property
+    def name(self) -> str:
+        """The feature as people name it: "recent_orders in 30 days"."""
+        if not self.window_ms:
+            return self.feature.name
+        count, unit = (
+            (self.window_ms // DAY_MS, "days") if self.window_ms % DAY_MS == 0 else (self.window_ms // HOUR_MS, "hours")
+        )
+        return f"{self.feature.name} in {count} {unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """True when every part is."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """True when at least one part is."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True when its part is not."""
+
+    part: Condition
+
+
+Condition = Term | All | Any | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named answer of a dimension: how a customer enters it, and what keeps one who is in."""
+
+    name: str
+    enter: Condition
+    stay: Condition
+    dwell_ms: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """An ordered list of segments of which a customer is in one at most: the first whose condition holds."""
+
+    name: str
+    kind: str
+    segments: tuple[Segment, ...] = ()
+    description: str = ""
+    margin: float = 0.0  # clusters: how much nearer (share of the distance) another must be
+    review_ms: int = 0  # clusters: how often a silent customer is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A whole document. `digest` is of its content and names it everywhere."""
+
+    name: str
+    digest: str
+    dimensions: tuple[Dimension, ...]
+    attributes: tuple[tuple[str, str], ...] = ()  # (name, "number" | "string"), in the order of the row's places
+    cuts: dict[str, tuple[float, ...]] = field(default_factory=dict)  # until a model brings its own

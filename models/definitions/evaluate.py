@@ -1,0 +1,174 @@
+"""Definitions against one row at one time: which comparisons hold, which segment follows, until when."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from models.compiled import kernel
+from models.customers import row as r
+from models.customers.accumulate import HALF_LIFE_MS
+from models.definitions.compile import AND, NOT, OR, TRUE
+from models.exact_math import log2
+from models.features import catalogue as c
+from models.features.compute import kept_count, kept_ms, value
+
+WAIT_MS_MAX = 4e15  # a hundred thousand years: not worth a deadline, and near the end of integer arithmetic
+GE, LE, EQ, NE, GT, LT, PRESENT = range(7)  # the order of language.OPS
+
+
+@kernel
+def compare(x: float, op: int, threshold: float) -> bool:
+    """Whether `x op threshold` holds; an absent attribute (NaN) satisfies nothing, not even !=."""
+    if math.isnan(x):
+        return False
+    if op == GE:
+        return x >= threshold
+    if op == LE:
+        return x <= threshold
+    if op == EQ:
+        return x == threshold
+    if op == NE:
+        return x != threshold
+    if op == GT:
+        return x > threshold
+    if op == LT:
+        return x < threshold
+    return True
+
+
+@kernel
+def judge(row: Any, now: int, plan: Any, model: Any, values: Any, truth: Any) -> None:
+    """Read every feature the definitions use at `now` into values, and the truth of every term."""
+    for k in range(len(plan.readings)):
+        reading = plan.readings[k]
+        values[k] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
+    for k in range(len(plan.terms)):
+        term = plan.terms[k]
+        truth[k] = compare(values[term.reading], term.op, term.threshold)
+
+
+@kernel
+def judge_dimension(row: Any, now: int, plan: Any, model: Any, d: int, values: Any, truth: Any) -> None:
+    """As judge, for one dimension."""
+    used = plan.dimensions[d].terms
+    for i in range(used[0], used[1]):
+        k = plan.used[i]
+        term = plan.terms[k]
+        reading = plan.readings[term.reading]
+        values[term.reading] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
+        truth[k] = compare(values[term.reading], term.op, term.threshold)
+
+
+@kernel
+def holds(plan: Any, start: int, end: int, truth: Any, stack: Any) -> bool:
+    """Evaluate one condition's postfix code over the truth of the terms."""
+    top = 0
+    for i in range(start, end):
+        code = plan.code[i]
+        if code >= 0:
+            stack[top] = truth[code]
+            top += 1
+        elif code == TRUE:
+            stack[top] = True
+            top += 1
+        elif code == NOT:
+            stack[top - 1] = not stack[top - 1]
+        elif code == AND:
+            stack[top - 2] = stack[top - 2] and stack[top - 1]
+            top -= 1
+        elif code == OR:
+            stack[top - 2] = stack[top - 2] or stack[top - 1]
+            top -= 1
+    return stack[0]  # type: ignore[no-any-return]  # a cell of a numpy array
+
+
+@kernel
+def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
+    """The segment's code (1 the first, 0 none): the first that can be entered or, if current, kept."""
+    span = plan.dimensions[d].segments
+    for s in range(span[0], span[1]):
+        code = s - span[0] + 1
+        condition = plan.segments[s].stay if code == current else plan.segments[s].enter
+        if holds(plan, condition[0], condition[1], truth, stack):
+            return code  # type: ignore[no-any-return]  # an integer, which numpy does not promise
+    return 0
+
+
+@kernel
+def deadline(row: Any, now: int, plan: Any, k: int, values: Any, model: Any) -> int:
+    """A lower bound, later than `now`, of when waiting alone could flip term k; NEVER_MS if it cannot.
+
+    `values` are the readings at `now`.
+    """
+    term = plan.terms[k]
+    reading = plan.readings[term.reading]
+    if reading.kind == c.SINCE:
+        return _since_deadline(now, values[term.reading], term)
+    if reading.kind == c.DECAYED:
+        return _decay_deadline(now, values[term.reading], reading.source, term.threshold)
+    return _reading_deadline(row, now, reading, model)
+
+
+@kernel
+def _since_deadline(now: int, x: float, term: Any) -> int:
+    if x >= c.ABSENT_MS:
+        return r.NEVER_MS
+    reaches = now + int(math.ceil(term.threshold) - x)  # the first time the age is at least the threshold
+    passes = now + int(math.floor(term.threshold) - x) + 1  # the first time it is more
+    if term.op != GT and term.op != LE and reaches > now:  # noqa: PLR1714 - numba compiles `in` slower
+        return reaches
+    if term.op != GE and term.op != LT and passes > now:  # noqa: PLR1714 - as above; == and != flip at both
+        return passes
+    return r.NEVER_MS
+
+
+@kernel
+def _decay_deadline(now: int, x: float, source: int, threshold: float) -> int:
+    if threshold <= 0.0 or x < threshold:
+        return r.NEVER_MS
+    wait = HALF_LIFE_MS[source] * log2(x / threshold)
+    if wait > WAIT_MS_MAX:
+        return r.NEVER_MS
+    return now + max(1, math.floor(wait * (1.0 - 1e-12)))  # type: ignore[no-any-return]  # a hair early: decided again, never late
+
+
+@kernel
+def _reading_deadline(row: Any, now: int, reading: Any, model: Any) -> int:
+    """Deadlines that do not hang on the threshold: an item leaves a window, the age crosses a cut point."""
+    earliest = r.NEVER_MS
+    if reading.kind == c.WINDOW_COUNT or reading.kind == c.WINDOW_SUM:  # noqa: PLR1714 - as above
+        for k in range(kept_count(reading.source)):
+            t = kept_ms(row, reading.source, k)
+            if t > 0 and t + reading.window_ms > now:
+                earliest = min(earliest, t + reading.window_ms)
+    elif reading.kind == c.SCORE and reading.source == c.RECENCY_SCORE and row.last_ms[r.LAST_ORDER] > 0:
+        for k in range(len(model.cut_recency_days)):
+            crosses = row.last_ms[r.LAST_ORDER] + math.floor(model.cut_recency_days[k] * r.DAY_MS)
+            for extra in range(3):  # rounding of the cut: a hair early, decided again, never late
+                if crosses + extra > now:
+                    earliest = min(earliest, crosses + extra)
+    return earliest
+
+
+@kernel
+def dimension_deadline(row: Any, now: int, plan: Any, model: Any, d: int, values: Any) -> int:
+    """The earliest deadline of the terms of one dimension."""
+    used = plan.dimensions[d].terms
+    earliest = r.NEVER_MS
+    for i in range(used[0], used[1]):
+        earliest = min(earliest, deadline(row, now, plan, plan.used[i], values, model))
+    return earliest
+
+
+@kernel
+def due_ms(row: Any, now: int, plan: Any, model: Any, values: Any) -> int:
+    """When this row must be looked at again if nothing happens: terms' deadlines and the cluster's review."""
+    earliest = row.review_ms if row.review_ms > now else r.NEVER_MS
+    for k in range(len(plan.readings)):
+        earliest = min(earliest, _reading_deadline(row, now, plan.readings[k], model))
+    for k in range(len(plan.terms)):
+        kind = plan.readings[plan.terms[k].reading].kind
+        if kind == c.SINCE or kind == c.DECAYED:  # noqa: PLR1714 - as above
+            earliest = min(earliest, deadline(row, now, plan, k, values, model))
+    return earliest

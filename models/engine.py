@@ -1,0 +1,163 @@
+"""Engine: the deterministic state machine of one partition. Worker, recovery, replay and backtest drive this class.
+
+Same state and same calls give the same rows and changes, on every machine, whatever the batches were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.changes import CHANGE, DEFINITION, MODEL
+from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
+from models.customers.row import DIMENSIONS_MAX, GONE
+from models.customers.table import Copy, Table
+from models.definitions.compile import compile_plan
+from models.definitions.document import CLUSTER, Definitions, Term
+from models.definitions.language import SEGMENTS_MAX
+from models.events import ATTRIBUTES_MAX, EVENT
+from models.features.catalogue import CLUSTER_FEATURES
+from models.features.compute import sample
+from models.forecast import outlook
+from models.segmenter import step, sweep
+from models.workspace import COUNTERS, Adoption, Rules, first_adoption, workspace
+
+CHANGES_MAX = 8192  # changes the kernel writes before Python takes them out: 1.7 MB, a few batches' worth
+UNASSIGNED = "unassigned"  # the cluster of everybody before there is a model
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What rows are judged by, with the names: definitions, an optional model snapshot, and their compiled form."""
+
+    definitions: Definitions
+    snapshot: Snapshot | None
+    model: str  # digest of the snapshot, "" before there is one
+    terms: tuple[Term, ...]
+    rules: Rules
+
+    def segment_name(self, dimension: int, code: int) -> str | None:
+        """The segment of a code; None for no segment, and for one that these definitions no longer have."""
+        entry = self.definitions.dimensions[dimension]
+        if entry.kind == CLUSTER:
+            return f"cluster-{code}" if code else UNASSIGNED
+        return entry.segments[code - 1].name if 0 < code < GONE else None
+
+    def label(self, cluster: int) -> str | None:
+        """The readable name of a cluster, if the model gives one."""
+        clusters = self.snapshot.clusters if self.snapshot else ()
+        return next((c.label for c in clusters if c.id == cluster), None)
+
+
+def judge_of(definitions: Definitions, snapshot: Snapshot | None) -> Judge:
+    """Compile definitions and a snapshot into a Judge."""
+    plan, terms = compile_plan(definitions)
+    if snapshot is None:
+        model = empty_arrays(definitions.cuts, len(CLUSTER_FEATURES))
+    else:
+        model = to_arrays(snapshot, definitions.cuts)
+    return Judge(definitions, snapshot, digest(snapshot) if snapshot else "", terms, Rules(plan, model))
+
+
+class Engine:
+    """The customers of one partition and what they are judged by.
+
+    Attributes
+    ----------
+    judge, older : the rules in force, and those before the latest adoption.
+    adoption : the latest adoption; rows of an older generation are judged anew when touched.
+    counters : running numbers by position (models.workspace): the first is the partition's `seq`.
+    copy : a checkpoint copy being taken, or None; the engine copies rows into it before they change.
+    """
+
+    def __init__(self, judge: Judge, customers_max: int) -> None:
+        self.table = Table(customers_max)
+        self.judge = self.older = judge
+        self.adoption: Adoption = first_adoption()
+        self.counters = np.zeros(COUNTERS, np.int64)
+        self.copy: Copy | None = None
+        self._work = workspace()
+        self._changes: Any = np.zeros(CHANGES_MAX, CHANGE).view(np.recarray)
+
+    def apply(self, events: NDArray[np.void], attributes: NDArray[np.float64]) -> NDArray[np.void]:
+        """Apply EVENT records in order; returns their CHANGE records in order."""
+        if self.copy:
+            self.copy.guard(events["slot"])
+        records: Any = events.view(np.recarray)
+        return self._run(step, records, attributes, len(events))
+
+    def sweep(self, slots: NDArray[np.int64], until_ms: int) -> NDArray[np.void]:
+        """Let time pass for the slots until `until_ms`; returns the CHANGE records in order."""
+        if self.copy:
+            self.copy.guard(slots)
+        return self._run(sweep, slots, until_ms, len(slots))
+
+    def _run(self, kernel: Any, subject: Any, argument: Any, count: int) -> NDArray[np.void]:
+        taken, done = [], 0
+        table = self.table
+        while True:
+            done, filled = kernel(
+                table.rows, table.due_ms, table.dirty, subject, done, argument,
+                self.judge.rules, self.older.rules, self.adoption, self._work, self._changes, self.counters,
+            )  # fmt: skip
+            if filled:
+                taken.append(self._changes[:filled].copy())
+            if done == count:
+                break
+        return np.concatenate(taken) if len(taken) > 1 else taken[0] if taken else self._changes[:0].copy()
+
+    def adopt(self, judge: Judge, adopted_ms: int) -> None:
+        """Put new rules in force as of `adopted_ms`. Every row must be of the present generation: sweep them first."""
+        trigger = DEFINITION if judge.definitions.digest != self.judge.definitions.digest else MODEL
+        self.older = self.judge
+        self.judge = judge
+        self.adoption = adoption_between(
+            self.older.definitions, judge.definitions, self.adoption.generation + 1, adopted_ms, trigger
+        )
+
+    def sample(self, slots: NDArray[np.int64], now: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Vectors [n, features] of the slots at `now`, and (recency_days, orders, spend) [n, 3]."""
+        vectors, amounts = np.zeros((len(slots), len(CLUSTER_FEATURES))), np.zeros((len(slots), 3))
+        sample(self.table.rows, slots, now, vectors, amounts)
+        return vectors, amounts
+
+    def outlook_of(self, rows: Any, judge: Judge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(valid_until_ms, next segment code), each [n, dimensions], of rows that `judge` judged."""
+        shape = (len(rows), len(judge.definitions.dimensions))
+        until, following = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        outlook(rows, np.arange(len(rows)), judge.rules, self._work, until, following)
+        return until, following
+
+    def warm(self) -> None:
+        """Compile every kernel function now (seconds the first time), before anyone waits for an answer."""
+        nobody = np.zeros(0, np.int64)
+        self.apply(np.zeros(0, EVENT), np.zeros((1, ATTRIBUTES_MAX)))
+        self.sweep(nobody, 0)
+        self.sample(nobody, 0)
+        self.outlook_of(self.table.rows[:0], self.judge)
+
+
+def adoption_between(old: Definitions, new: Definitions, generation: int, adopted_ms: int, trigger: int) -> Adoption:
+    """How rows of `old` are carried over to `new`: dimensions, segments and attributes keep their names."""
+    places = {dimension.name: d for d, dimension in enumerate(old.dimensions)}
+    dimension_from = np.full(DIMENSIONS_MAX, -1, np.int64)
+    segment_from = np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1))
+    for d, dimension in enumerate(new.dimensions):
+        before = places.get(dimension.name, -1)
+        if before < 0 or old.dimensions[before].kind != dimension.kind:
+            continue
+        dimension_from[d] = before
+        if dimension.kind == CLUSTER:
+            continue
+        codes = {segment.name: s + 1 for s, segment in enumerate(dimension.segments)}
+        segment_from[d] = 0
+        for s, segment in enumerate(old.dimensions[before].segments):
+            segment_from[d, s + 1] = codes.get(segment.name, 0)
+    attribute_from = np.full(ATTRIBUTES_MAX, -1, np.int64)
+    for k, attribute in enumerate(new.attributes):
+        if attribute in old.attributes:
+            attribute_from[k] = old.attributes.index(attribute)
+    return Adoption(generation, adopted_ms, trigger, dimension_from, segment_from, attribute_from)

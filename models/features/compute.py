@@ -1,0 +1,161 @@
+"""The value of a feature of one row at one time, and the vector that clusters are made of."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from models.compiled import kernel
+from models.customers import row as r
+from models.customers.accumulate import HALF_LIFE_MS
+from models.events import MINOR_PER_MAJOR
+from models.exact_math import exp2, log1p
+from models.features import catalogue as c
+
+VECTOR_DAYS_MAX = 730.0  # two years of silence is as silent as a vector can say: longer would stretch the scale
+
+
+@kernel
+def since_ms(row: Any, source: int) -> int:
+    """The anchor of a time-since feature; 0 when it never happened."""
+    if source == c.SINCE_SEEN:
+        return row.newest_ms  # type: ignore[no-any-return]  # a field of a numpy record
+    if source == c.SINCE_FIRST_SEEN:
+        return row.first_ms  # type: ignore[no-any-return]  # as above
+    return row.last_ms[source]  # type: ignore[no-any-return]  # as above
+
+
+@kernel
+def kept_count(source: int) -> int:
+    """How many times a list keeps."""
+    if source == c.ORDER_LIST:
+        return r.ORDERS_KEPT
+    return r.CLICKS_KEPT if source == c.CLICK_LIST else r.OPENS_KEPT
+
+
+@kernel
+def kept_ms(row: Any, source: int, k: int) -> int:
+    """The k-th newest time of a list, 0 where there is none."""
+    if source == c.ORDER_LIST:
+        return row.order_ms[k]  # type: ignore[no-any-return]  # a field of a numpy record
+    if source == c.CLICK_LIST:
+        return row.click_ms[k]  # type: ignore[no-any-return]  # as above
+    return row.engaged_ms[k]  # type: ignore[no-any-return]  # as above
+
+
+@kernel
+def decayed(row: Any, j: int, now: int) -> float:
+    """The j-th decayed sum as it stands at `now`."""
+    return row.decayed[j] * exp2((row.landmark_ms - now) / HALF_LIFE_MS[j])  # type: ignore[no-any-return]  # as above
+
+
+@kernel
+def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any) -> float:
+    """A feature's value in native units (ms, cents, counts); finite, except an absent attribute: NaN."""
+    if kind == c.SINCE:
+        anchor = since_ms(row, source)
+        return float(c.ABSENT_MS) if anchor == 0 else float(max(now - anchor, 0))
+    if kind == c.COUNT:
+        return float(row.count[source])
+    if kind == c.MONEY:
+        return _money(row, source)
+    if kind == c.WINDOW_COUNT or kind == c.WINDOW_SUM:  # noqa: PLR1714 - numba compiles `in` slower
+        return _window(row, now, kind, source, window_ms)
+    if kind == c.DECAYED:
+        return decayed(row, source, now)
+    if kind == c.SCORE:
+        return _score(row, now, source, model)
+    if kind == c.RATIO:
+        return _ratio(row, source)
+    if kind == c.GAP:
+        return float(row.order_ms[0] - row.order_ms[1]) if row.order_ms[1] > 0 else 0.0
+    return row.attribute[source] if row.profile_ms > 0 else math.nan  # a row without a profile has none
+
+
+@kernel
+def _money(row: Any, source: int) -> float:
+    if source == c.SPEND_NET:
+        return float(row.spend_minor - row.refund_minor)
+    if source == c.SPEND_GROSS:
+        return float(row.spend_minor)
+    return float(row.spend_minor) / float(row.count[r.ORDERS]) if row.count[r.ORDERS] > 0 else 0.0
+
+
+@kernel
+def _window(row: Any, now: int, kind: int, source: int, window_ms: int) -> float:
+    total = 0.0
+    for k in range(kept_count(source)):
+        t = kept_ms(row, source, k)
+        if t > 0 and now - t < window_ms:
+            total += 1.0 if kind == c.WINDOW_COUNT else float(row.order_minor[k])
+    return total
+
+
+@kernel
+def _score(row: Any, now: int, source: int, model: Any) -> float:
+    if row.count[r.ORDERS] == 0:
+        return 0.0
+    if source == c.RECENCY_SCORE:
+        age = float(max(now - row.last_ms[r.LAST_ORDER], 0))
+        return 5.0 - _cuts_below(model.cut_recency_days, age / r.DAY_MS)
+    if source == c.FREQUENCY_SCORE:
+        return 1.0 + _cuts_below(model.cut_orders, float(row.count[r.ORDERS]))
+    spend = float(row.spend_minor - row.refund_minor) / MINOR_PER_MAJOR
+    if source == c.MONETARY_SCORE:
+        return 1.0 + _cuts_below(model.cut_spend, spend)
+    return 1.0 + _cuts_below(model.cut_value, spend)
+
+
+@kernel
+def _cuts_below(cuts: Any, x: float) -> float:
+    below = 0.0
+    for k in range(len(cuts)):
+        if cuts[k] < x:
+            below += 1.0
+    return below
+
+
+@kernel
+def _ratio(row: Any, source: int) -> float:
+    if source == c.OPEN_RATE:
+        return float(row.count[r.OPENS]) / float(max(row.count[r.EMAILS_SENT], 1))
+    if source == c.CART_RATE:
+        return float(row.count[r.CART_ADDS]) / float(max(row.count[r.CLICKS], 1))
+    return float(row.refund_minor) / float(max(row.spend_minor, 1))
+
+
+@kernel
+def vector(row: Any, now: int, out: Any) -> None:
+    """Fill out[0:10] with CLUSTER_FEATURES at `now`; all finite."""
+    out[0] = log1p(_days_capped(now, row.last_ms[r.LAST_ORDER]))
+    out[1] = log1p(float(row.count[r.ORDERS]))
+    out[2] = log1p(max(_money(row, c.SPEND_NET), 0.0) / MINOR_PER_MAJOR)
+    out[3] = log1p(_money(row, c.AVERAGE_ORDER) / MINOR_PER_MAJOR)
+    out[4] = log1p(decayed(row, r.CLICKS_7D, now))
+    out[5] = log1p(decayed(row, r.ORDERS_90D, now))
+    out[6] = log1p(decayed(row, r.ENGAGED_30D, now))
+    out[7] = min(_ratio(row, c.OPEN_RATE), 1.0)
+    out[8] = log1p(_days_capped(now, row.last_ms[r.LAST_CLICK]))
+    out[9] = min(_ratio(row, c.CART_RATE), 1.0)
+
+
+@kernel
+def _days_capped(now: int, last: int) -> float:
+    if last == 0:
+        return VECTOR_DAYS_MAX
+    return min(float(max(now - last, 0)) / r.DAY_MS, VECTOR_DAYS_MAX)
+
+
+@kernel
+def sample(rows: Any, slots: Any, now: int, vectors: Any, amounts: Any) -> None:
+    """Vectors of the given slots at `now`, with (recency_days, orders, spend) beside each for the cut points.
+
+    A row decided later than `now` is read at its own time, so that no age is negative.
+    """
+    for i in range(len(slots)):
+        row = rows[slots[i]]
+        at = max(now, row.decided_ms)
+        vector(row, at, vectors[i])
+        amounts[i, 0] = _days_capped(at, row.last_ms[r.LAST_ORDER])
+        amounts[i, 1] = float(row.count[r.ORDERS])
+        amounts[i, 2] = _money(row, c.SPEND_NET) / MINOR_PER_MAJOR

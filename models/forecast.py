@@ -1,0 +1,50 @@
+"""What waiting alone will do: until when an answer holds, and what follows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.compiled import kernel
+from models.customers import row as r
+from models.definitions.evaluate import answer, dimension_deadline, judge_dimension
+
+STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
+UNKNOWN = -1  # no following segment is known
+
+
+@kernel
+def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, int]:
+    """(valid_until_ms, next segment's code) of a dimension if nothing more happens after `now`.
+
+    NEVER_MS and UNKNOWN when it holds for ever; a time and UNKNOWN when it holds at least until then.
+    """
+    plan, model = rules.plan, rules.model[0]
+    current = int(row.segment[d])
+    if plan.dimensions[d].is_cluster:
+        return (row.review_ms, UNKNOWN) if row.review_ms > 0 else (r.NEVER_MS, UNKNOWN)
+    dwell_ends = 0
+    if current > 0:
+        dwell_ends = row.since_ms[d] + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+    t = now
+    judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
+    for _ in range(STEPS_MAX):
+        at = dimension_deadline(row, t, plan, model, d, work.values_ahead)
+        if dwell_ends > t:
+            at = min(at, dwell_ends)
+        if at >= r.NEVER_MS:
+            return r.NEVER_MS, UNKNOWN
+        judge_dimension(row, at, plan, model, d, work.values_ahead, work.truth_ahead)
+        new = answer(plan, d, current, work.truth_ahead, work.stack)
+        if new != current and at >= dwell_ends:
+            return at, new
+        t = at
+    return t, UNKNOWN
+
+
+@kernel
+def outlook(rows: Any, slots: Any, rules: Any, work: Any, until: Any, following: Any) -> None:
+    """Forecasts of every dimension of the slots, each at its row's time, into [n, dimensions] arrays."""
+    for i in range(len(slots)):
+        row = rows[slots[i]]
+        for d in range(len(rules.plan.dimensions)):
+            until[i, d], following[i, d] = forecast(row, row.decided_ms, d, rules, work)

@@ -1,0 +1,166 @@
+"""step and sweep: the two doors through which every event and every passing of time enters the core.
+
+Worker, recovery, replay, verification and backtest call these and nothing else. Both take and leave the same
+state: rows, their due times, and the running counters.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from models.changes import EVENT_TRIGGER, LATE, SILENCE
+from models.compiled import kernel
+from models.customers import row as r
+from models.customers.accumulate import accumulate, is_duplicate
+from models.decide import LOOK, decide, next_look
+from models.events import ATTRIBUTES_MAX
+from models.workspace import DUPLICATES, LATE_EVENTS
+
+
+@kernel
+def step(
+    rows: Any,
+    due: Any,
+    dirty: Any,
+    events: Any,
+    start: int,
+    attributes: Any,
+    rules: Any,
+    older: Any,
+    adoption: Any,
+    work: Any,
+    changes: Any,
+    counters: Any,
+) -> tuple[int, int]:
+    """Apply events[start:] in order; returns (index of the first event not applied, number of changes
+    written).
+
+    It stops early, between two events, when the changes array is nearly full: the caller takes the changes
+    out and calls again from there. An event whose identity is among the customer's last few is counted and
+    passed over.
+    """
+    filled = 0
+    for i in range(start, len(events)):
+        event = events[i]
+        slot = event.slot
+        row = rows[slot]
+        dirty[slot] = True
+        filled, whole = touch(rows, due, slot, event.ts_ms, rules, older, adoption, work, changes, filled, counters)
+        if not whole or filled + r.DIMENSIONS_MAX > len(changes):
+            return i, filled
+        if is_duplicate(row, event.id_hash):
+            counters[DUPLICATES] += 1
+            continue
+        work.previous[0] = row
+        accumulate(row, event, attributes)
+        trigger, now = EVENT_TRIGGER, event.ts_ms
+        if event.ts_ms < row.decided_ms:
+            trigger, now = LATE, row.decided_ms
+            counters[LATE_EVENTS] += 1
+        before = work.previous[0]
+        filled = decide(row, before, slot, now, event.ts_ms, i, trigger, LOOK, rules, work, changes, filled, counters)
+        due[slot] = next_look(row, now, rules, work.values)
+    return len(events), filled
+
+
+@kernel
+def sweep(
+    rows: Any,
+    due: Any,
+    dirty: Any,
+    slots: Any,
+    start: int,
+    until_ms: int,
+    rules: Any,
+    older: Any,
+    adoption: Any,
+    work: Any,
+    changes: Any,
+    counters: Any,
+) -> tuple[int, int]:
+    """Let time pass for slots[start:] until `until_ms`, judge those of old generations; returns as step."""
+    filled = 0
+    for i in range(start, len(slots)):
+        slot = slots[i]
+        dirty[slot] = True
+        filled, whole = touch(rows, due, slot, until_ms, rules, older, adoption, work, changes, filled, counters)
+        if not whole:
+            return i, filled
+    return len(slots), filled
+
+
+@kernel
+def touch(
+    rows: Any,
+    due: Any,
+    slot: int,
+    until_ms: int,
+    rules: Any,
+    older: Any,
+    adoption: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> tuple[int, bool]:
+    """Bring one row up to date: old deadlines under the old rules, the adoption, then deadlines until
+    `until_ms`.
+
+    Returns (number of changes written, whether it was done); not done means the changes array is nearly full.
+    """
+    row = rows[slot]
+    if row.first_ms == 0:
+        row.generation = adoption.generation
+    if row.generation != adoption.generation:
+        filled, whole = _settle(row, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
+        if not whole or filled + r.DIMENSIONS_MAX > len(changes):
+            return filled, False
+        _carry_over(row, adoption, work)
+        now = max(row.decided_ms, adoption.adopted_ms)
+        filled = decide(row, row, slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters)
+        due[slot] = next_look(row, now, rules, work.values)
+    return _settle(row, due, slot, until_ms, rules, work, changes, filled, counters)
+
+
+@kernel
+def _settle(
+    row: Any,
+    due: Any,
+    slot: int,
+    until_ms: int,
+    rules: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> tuple[int, bool]:
+    """Decide at each due time up to `until_ms`, so that answers never hang on when anyone looked."""
+    while due[slot] <= until_ms:
+        if filled + r.DIMENSIONS_MAX > len(changes):
+            return filled, False
+        at = due[slot]
+        look = row.review_ms > 0 and row.review_ms <= at
+        filled = decide(row, row, slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters)
+        due[slot] = next_look(row, at, rules, work.values)
+    return filled, True
+
+
+@kernel
+def _carry_over(row: Any, adoption: Any, work: Any) -> None:
+    """Move a row's segments and attributes to their places in the new rules."""
+    work.previous[0] = row
+    old = work.previous[0]
+    for d in range(r.DIMENSIONS_MAX):
+        place = adoption.dimension_from[d]
+        row.segment[d] = 0 if place < 0 else old.segment[place]
+        row.since_ms[d] = 0 if place < 0 else old.since_ms[place]
+        code = int(row.segment[d])
+        if code < adoption.segment_from.shape[1]:  # cluster ids run on past the codes of rules: these stay
+            row.segment[d] = adoption.segment_from[d, code]
+            if code > 0 and row.segment[d] == 0:
+                row.segment[d] = r.GONE  # whatever follows, even no segment, is a change
+    for k in range(ATTRIBUTES_MAX):
+        place = adoption.attribute_from[k]
+        row.attribute[k] = math.nan if place < 0 else old.attribute[place]
+    row.generation = adoption.generation

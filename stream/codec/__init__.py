@@ -1,0 +1,1 @@
+"""Bytes to values and back: input events, changes, memberships, dead letters, journal entries, documents."""

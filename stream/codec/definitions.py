@@ -1,0 +1,123 @@
+"""Definitions and snapshots as documents: YAML files in, JSON records in and out. The owner of the YAML parser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from models.clusters.snapshot import Snapshot, from_document, to_document
+from models.definitions.document import Definitions
+from models.definitions.language import DefinitionError, parse
+from stream.errors import SegstreamError
+
+FILE_BYTES_MAX = 1_000_000  # a definitions file is a few kilobytes; a megabyte is something else
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake in a definitions file, where an editor can go to it (lines and columns from 1)."""
+
+    path: str
+    problem: str
+    line: int
+    column: int
+
+
+def shipped_text() -> str:
+    """The definitions that segstream ships with, as YAML."""
+    return (files("models.definitions") / "gallery" / "shipped.yaml").read_text(encoding="utf-8")
+
+
+def text_of(path: str) -> str:
+    """A definitions file, or the shipped one for an empty path; raises SegstreamError when it cannot be read."""
+    if not path:
+        return shipped_text()
+    file = Path(path)
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise SegstreamError(f"{path} is larger than {FILE_BYTES_MAX} bytes", "give a definitions file")
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SegstreamError(f"{path} cannot be read: {error}", "give the path of a segments.yaml") from None
+
+
+def plain(text: str) -> Any:
+    """Plain dicts, lists, strings and numbers of a YAML text."""
+    return orjson.loads(orjson.dumps(_yaml(text, "safe"), option=orjson.OPT_NON_STR_KEYS))
+
+
+def load(path: str) -> tuple[Definitions, bytes]:
+    """Definitions of a file and the document to publish; raises SegstreamError naming line and column."""
+    text = text_of(path)
+    findings = check(text)
+    if findings:
+        first = findings[0]
+        raise SegstreamError(
+            f"{path or 'shipped definitions'}:{first.line}:{first.column}: {first.path}: {first.problem}",
+            f"`segstream definitions check {path}` shows it",
+        )
+    document = plain(text)
+    return parse(document), orjson.dumps(document)
+
+
+def check(text: str) -> list[Finding]:
+    """What is wrong with a YAML text; empty when it can be adopted."""
+    try:
+        tree = _yaml(text, "rt")
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return [Finding("", f"not YAML: {error.problem}", line, column)]
+    except Exception as error:  # noqa: BLE001 - ruamel raises ValueError, TypeError and more for odd scalars
+        return [Finding("", f"not YAML: {error}", 1, 1)]
+    try:
+        parse(plain(text))
+    except DefinitionError as error:
+        line, column = _place(tree, error.path)
+        return [Finding(error.path, error.problem, line, column)]
+    except orjson.JSONEncodeError as error:
+        return [Finding("", f"holds something that is no text, number, list or mapping: {error}", 1, 1)]
+    return []
+
+
+def _yaml(text: str, kind: str) -> Any:
+    """The tree of a text: "safe" for plain values, "rt" with the places of everything."""
+    return YAML(typ=kind, pure=True).load(text)  # YAML 1.2: `no` is a word and not false
+
+
+def _place(tree: Any, path: str) -> tuple[int, int]:
+    """Line and column, from 1, of the nearest node on the way to `path`."""
+    line, column = 0, 0
+    node = tree
+    for part in path.replace("[", ".[").split("."):
+        if isinstance(node, CommentedMap) and part in node:
+            line, column = node.lc.key(part)
+            node = node[part]
+        elif isinstance(node, CommentedSeq) and part.startswith("[") and int(part[1:-1]) < len(node):
+            line, column = node.lc.item(int(part[1:-1]))
+            node = node[int(part[1:-1])]
+        else:
+            break
+    return line + 1, column + 1
+
+
+def decode_definitions(value: bytes) -> Definitions:
+    """Definitions of a record; raises DefinitionError or ValueError when it is not whole."""
+    return parse(orjson.loads(value))
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """A snapshot's record value."""
+    return orjson.dumps(to_document(snapshot))
+
+
+def decode_snapshot(value: bytes) -> Snapshot:
+    """The snapshot of a record; raises ValueError when it is not whole."""
+    return from_document(orjson.loads(value))

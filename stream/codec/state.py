@@ -1,0 +1,57 @@
+"""What segment-state holds: packed rows, and the marker that says where a checkpoint stands."""
+
+import msgspec
+from msgspec import Struct
+
+MARKER_KEY, ROWS_KEY, CHECKPOINT_KEY = b"marker", b"rows", b"_checkpoint"  # record keys
+
+
+class Marker(Struct, array_like=True):
+    """Where a checkpoint stands. Everything up to `journal_next` is in the rows and acknowledged everywhere."""
+
+    fingerprint: str
+    journal_next: int
+    epoch: int
+    positions: dict[int, int]
+    stream_ms: int
+    counters: list[int]
+    customers: int
+    definitions: str
+    model: str
+    older_definitions: str
+    older_model: str
+    generation: int
+    adopted_ms: int
+    trigger: int
+    cursor: int
+    changes_next: int
+    needed_from: int  # first record of segment-state that a recovery reads; -1: from the beginning
+    wall_ms: int
+
+
+class Rows(Struct, array_like=True):
+    """Some rows, packed as they lie in memory."""
+
+    slots: bytes
+    due_ms: bytes
+    rows: bytes
+    ids: list[str]
+
+
+_MARKERS = msgspec.msgpack.Decoder(Marker)
+_ROWS = msgspec.msgpack.Decoder(Rows)
+
+
+def encode(part: Marker | Rows) -> bytes:
+    """The record value of a marker or of rows."""
+    return msgspec.msgpack.encode(part)
+
+
+def decode_marker(value: bytes) -> Marker:
+    """The marker of a record value."""
+    return _MARKERS.decode(value)
+
+
+def decode_rows(value: bytes) -> Rows:
+    """The rows of a record value."""
+    return _ROWS.decode(value)

@@ -1,0 +1,183 @@
+"""The worker's Log on Apache Kafka: one idempotent producer, readers of ranges, a transactional identity each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
+
+from stream.errors import SegstreamError
+from stream.kafka import client
+from stream.worker.log import Fenced, Keyed, LogUnavailable
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+
+POLL_MS = 200  # how long a range read waits for the next records before it looks at its position again
+
+
+class KafkaLog:
+    """See stream.worker.log.Log. Start before use, stop after."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer = client.producer(settings)
+        self._timeout_s = settings.ack_timeout_seconds
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect, within the ack timeout."""
+        await asyncio.wait_for(self._producer.stop(), self._timeout_s)
+
+    def _name(self, topic: str) -> str:
+        return self._settings.prefix + topic
+
+    async def append(self, topic: str, partition: int, value: bytes) -> int:
+        """See Log.append."""
+        future = await self._producer.send(self._name(topic), value, partition=partition)
+        return int((await self._acked(future)).offset)
+
+    async def _acked(self, future: asyncio.Future[Any]) -> Any:
+        """The broker's answer; aiokafka itself retries for ever and may resolve without a valid offset."""
+        try:
+            answer = await asyncio.wait_for(asyncio.shield(future), self._timeout_s)
+        except TimeoutError:
+            raise LogUnavailable(f"no acknowledgement within {self._timeout_s:g} s") from None
+        except KafkaError as error:
+            raise LogUnavailable(f"a write failed: {error}") from error
+        if answer is None or answer.offset < 0:
+            raise LogUnavailable("a write was acknowledged without an offset")
+        return answer
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
+        """See Log.publish."""
+        sent = await _send(self._producer, self._name(topic), partition, records)
+        return self._last(sent)
+
+    async def _last(self, sent: list[tuple[asyncio.Future[Any], int]]) -> int:
+        end = -1
+        for future, count in sent:
+            end = (await self._acked(future)).offset + count
+        return end
+
+    async def read(
+        self, topic: str, partition: int, start: int, end: int, *, committed: bool
+    ) -> AsyncIterator[list[Any]]:
+        """See Log.read."""
+        if start >= end:
+            return
+        place = TopicPartition(self._name(topic), partition)
+        consumer = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            consumer.seek(place, start)
+            while await consumer.position(place) < end:
+                batches = await consumer.getmany(place, timeout_ms=POLL_MS)
+                records = [record for record in batches.get(place, ()) if record.offset < end]
+                if records:
+                    yield records
+        except KafkaError as error:
+            raise SegstreamError(
+                f"{place.topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
+                "the records are gone or the broker is: see docs/operations.md",
+            ) from error
+        finally:
+            await consumer.stop()
+
+    async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
+        """See Log.bounds."""
+        place = TopicPartition(self._name(topic), partition)
+        consumer = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
+        await consumer.start()
+        try:
+            first = await consumer.beginning_offsets([place])
+            last = await consumer.end_offsets([place])
+        finally:
+            await consumer.stop()
+        return first[place], last[place]
+
+    async def transactions(self, identity: str, partition: int) -> KafkaTransactions:
+        """See Log.transactions."""
+        identity = f"{self._settings.prefix}{identity}"
+        producer = client.transactional_producer(self._settings, identity)
+        await asyncio.wait_for(producer.start(), self._timeout_s)
+        return KafkaTransactions(producer, self._settings, partition)
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """See Log.delete_before."""
+        admin = client.admin(self._settings)
+        await admin.start()
+        try:
+            place = TopicPartition(self._name(topic), partition)
+            await admin.delete_records({place: RecordsToDelete(before_offset=offset)})
+        except UnknownTopicOrPartitionError:  # the topic was removed under us: the next write says so
+            return
+        finally:
+            await admin.close()
+
+
+class KafkaTransactions:
+    """See stream.worker.log.Transactions."""
+
+    def __init__(self, producer: AIOKafkaProducer, settings: Settings, partition: int) -> None:
+        self._producer = producer
+        self._settings = settings
+        self._partition = partition
+
+    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+        """See Transactions.write."""
+        try:
+            async with asyncio.timeout(self._settings.ack_timeout_seconds):
+                return await self._write(parts)
+        except ProducerFenced as error:
+            raise Fenced from error
+        except TimeoutError:
+            raise LogUnavailable("a checkpoint was not acknowledged in time") from None
+        except KafkaError as error:
+            raise LogUnavailable(f"a checkpoint failed: {error}") from error
+
+    async def _write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+        await self._producer.begin_transaction()
+        sent = []
+        for topic, records in parts:
+            name = self._settings.prefix + topic
+            sent.append(await _send(self._producer, name, self._partition, records))
+        firsts = [(await batches[0][0]).offset if batches else -1 for batches in sent]
+        for batches in sent:
+            for future, _ in batches:
+                await future
+        await self._producer.commit_transaction()
+        return firsts
+
+    async def close(self) -> None:
+        """See Transactions.close."""
+        await self._producer.stop()
+
+
+async def _send(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Keyed]
+) -> list[tuple[asyncio.Future[Any], int]]:
+    """Queue records as whole batches: a future for each would cost 60-80 us a record."""
+    sent: list[tuple[asyncio.Future[Any], int]] = []
+    batch, count = producer.create_batch(), 0
+    for key, value in records:
+        if batch.append(key=key, value=value, timestamp=None) is None:
+            if count:
+                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+            batch, count = producer.create_batch(), 0
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                # larger than a batch: aiokafka sends it alone, up to the largest request
+                sent.append((await producer.send(topic, value, key=key, partition=partition), 1))
+                continue
+        count += 1
+    if count:
+        sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+    return sent

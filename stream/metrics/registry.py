@@ -1,0 +1,72 @@
+"""The collectors of the catalogue, for a registry that is passed in: nothing global, tests can have many."""
+
+from __future__ import annotations
+
+import platform
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stream import __version__
+from stream.metrics.catalogue import CATALOGUE, Metric
+
+
+class Metrics:
+    """Every metric of the catalogue as an attribute: `metrics.changes.labels("value", "event").inc()`.
+
+    Counters are updated once per batch, never once per event.
+
+    Parameters
+    ----------
+    registry : where the collectors are registered, one `Metrics` each; None for a new one.
+    """
+
+    events_applied: Counter
+    dead_letters: Counter
+    changes: Counter
+    suppressed_flips: Counter
+    batches: Counter
+    batch_records: Histogram
+    decode_seconds: Histogram
+    journal_ack_seconds: Histogram
+    kernel_seconds: Histogram
+    publish_seconds: Histogram
+    change_latency_seconds: Histogram
+    lag_records: Gauge
+    lag_seconds: Gauge
+    stream_time_timestamp_seconds: Gauge
+    due_customers: Gauge
+    customers: Gauge
+    dirty_rows: Gauge
+    checkpoints: Counter
+    checkpoint_rows: Counter
+    checkpoint_seconds: Histogram
+    checkpoint_timestamp_seconds: Gauge
+    recovery_seconds: Histogram
+    recovered_events: Counter
+    fenced: Counter
+    rebalances: Counter
+    partitions_owned: Gauge
+    vectors_learned: Counter
+    snapshots: Counter
+    model_version: Gauge
+    adoptions: Counter
+    adoption_pending_rows: Gauge
+    segment_customers: Gauge
+    event_loop_delay_seconds: Gauge
+    build: Gauge
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry: Final = CollectorRegistry() if registry is None else registry
+        for metric in CATALOGUE:
+            setattr(self, metric.attribute, _collector(metric, self.registry))
+        self.build.labels(__version__, platform.python_version()).set(1)
+
+
+def _collector(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    labels = tuple(label.name for label in metric.labels)
+    if metric.kind == "counter":
+        return Counter(metric.name, metric.help, labels, registry=registry)
+    if metric.kind == "gauge":
+        return Gauge(metric.name, metric.help, labels, registry=registry)
+    return Histogram(metric.name, metric.help, labels, registry=registry, buckets=metric.buckets)

@@ -1,0 +1,1 @@
+"""The worker: Faust's membership, batches, the numbered order, recovery, adoption, the trainer."""

@@ -1,0 +1,124 @@
+"""The Faust application: membership, assignment, the worker's life. It is made by a function, never at import."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import faust
+from mode import Service
+
+from models.events import TOPICS
+from stream.worker.training import TOPIC as VECTORS_TOPIC
+from stream.worker.transport import MembershipTransport
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+    from stream.settings import Settings
+    from stream.worker.host import Host
+    from stream.worker.partition import Partition
+
+logger = logging.getLogger(__name__)
+
+REBALANCE_SECONDS = 20.0  # a member that does not come back within it is left behind
+REQUEST_SECONDS = 40.0  # Faust wants it above the session timeout; a dead broker is noticed by our own deadlines first
+FETCH_BYTES = 1024  # of the membership consumer, which reads nothing
+
+
+def create_app(settings: Settings, host: Host) -> faust.App:
+    """The app of one worker process; `host` does the work on what it is assigned."""
+    app = faust.App(
+        settings.prefix + settings.group,
+        broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="segstream-faust-"),
+        value_serializer="raw",
+        key_serializer="raw",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=settings.partitions,
+        table_standby_replicas=1,  # no tables: it selects Faust's co-partitioned assignor
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="latest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=max(settings.session_timeout_seconds / 5, 0.3),
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+        broker_request_timeout=max(REQUEST_SECONDS, settings.session_timeout_seconds + 1),
+        broker_commit_interval=3600.0,  # Faust has nothing to commit: positions are in the journal
+    )
+    app.transport = MembershipTransport(app.conf.broker, app, app.loop)
+    _subscribe(app, [settings.prefix + topic for topic in (*TOPICS, VECTORS_TOPIC)])
+    _follow(app, settings, host)
+    app.service(_life_of(host))
+    host._commit_group = _group_committer(app, settings)  # type: ignore[method-assign]  # noqa: SLF001 - the one seam
+    return app
+
+
+def _subscribe(app: faust.App, names: list[str]) -> None:
+    """Agents that never see a record: Faust subscribes to what agents read."""
+    for name in names:
+
+        async def idle(stream: Any) -> None:
+            async for _ in stream:
+                logger.error("a record came through Faust's own path: the transport is not ours")
+
+        topic = app.topic(name, key_type=bytes, value_type=bytes)
+        app.agent(topic, name=f"membership-{name}")(idle)
+
+
+def _follow(app: faust.App, settings: Settings, host: Host) -> None:
+    """Tell the host what the group gave and took."""
+    vectors = settings.prefix + VECTORS_TOPIC
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]  # faust ships no usable types
+    async def assigned(_: Any, assigned: set[TP], **_kwargs: Any) -> None:
+        numbers = {tp.partition for tp in assigned if tp.topic != vectors}
+        logger.info("assigned partitions %s", sorted(numbers))
+        await host.assigned(numbers, trainer=any(tp.topic == vectors for tp in assigned))
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # as above
+    async def revoked(_: Any, revoked: set[TP], **_kwargs: Any) -> None:
+        host.revoked()
+
+
+def _life_of(host: Host) -> type[Service]:
+    class HostService(Service):  # type: ignore[misc]  # mode ships no usable types
+        """Starts and stops the host with the app."""
+
+        async def on_start(self) -> None:
+            await host.start()
+
+        async def on_stop(self) -> None:
+            await host.stop()
+
+    return HostService
+
+
+def _group_committer(app: faust.App, settings: Settings) -> Any:
+    async def commit(partition: Partition) -> None:
+        positions = {
+            faust.types.TP(settings.prefix + TOPICS[kind], partition.number): offset
+            for kind, offset in partition.replica.positions.items()
+        }
+        if not positions:
+            return
+        try:
+            await app.consumer.commit_positions(positions)
+        except Exception as error:  # noqa: BLE001 - informative only: nothing of ours reads these offsets
+            logger.debug("group offsets not committed: %s", error)
+
+    return commit
+
+
+def run_app(app: faust.App) -> None:
+    """Run the app until SIGTERM or SIGINT; leaves by SystemExit when Faust itself failed."""
+    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stopped:
+        if stopped.code:
+            raise

@@ -1,0 +1,198 @@
+"""Rolling checkpoints: changed rows and the next slice of all rows, with a marker, in one transaction.
+
+A recovery needs the records from the oldest slice of the last whole cycle on; the marker says where that is, so the
+log behind it can be deleted and nothing is ever compacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.clusters.snapshot import Snapshot
+from models.customers.row import ROW
+from models.customers.table import Copy
+from models.definitions.document import Definitions
+from models.engine import Engine, adoption_between, judge_of
+from stream.codec import state
+from stream.codec.documents import encode_checkpoint_mark, encode_membership
+from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Marker, Rows
+from stream.errors import SegstreamError
+from stream.worker.log import Keyed, Log
+from stream.worker.replica import Replica
+
+SLICES = 16  # checkpoints to write every row once: more makes each cheaper and a recovery longer
+ROWS_PER_RECORD = 1200  # about 850 KB: under the 900 KB that a record may have
+COPY_ROWS = 4096  # copied at a time between batches: about half a millisecond
+TAIL_RECORDS = 64  # looked at from the end for the last marker, then twice as many, and so on
+
+
+@dataclass(slots=True)
+class Cycle:
+    """How far the rolling has come."""
+
+    needed_from: int = -1
+    started_at: int = -1
+    customers: int = 0
+    slice: int = 0
+
+    def next_slice(self, customers: int) -> slice:
+        """The slots that the next checkpoint carries besides the changed ones."""
+        if self.slice == 0:
+            self.customers = customers
+        step = -(-self.customers // SLICES)
+        return slice(self.slice * step, min((self.slice + 1) * step, self.customers))
+
+    def written(self, first_offset: int) -> None:
+        """A checkpoint whose first record has this offset was committed."""
+        if self.slice == 0:
+            self.started_at = first_offset
+        self.slice += 1
+        if self.slice >= SLICES:
+            self.needed_from, self.slice = self.started_at, 0
+
+
+class Draft:
+    """A checkpoint being prepared: marker and copy as of one batch boundary."""
+
+    def __init__(self, replica: Replica, cycle: Cycle, journal_next: int, wall_ms: int) -> None:
+        engine = replica.engine
+        if engine is None:
+            raise ValueError("there is nothing to checkpoint before the first definitions")
+        self.engine = engine
+        self.partition = replica.partition
+        self.judges = (engine.judge, engine.older)
+        self.generation = engine.adoption.generation
+        self.copy = Copy(engine.table, cycle.next_slice(len(engine.table)))
+        engine.copy = self.copy
+        self.ids = engine.table.ids
+        self.seq = replica.seq
+        self.marker = Marker(
+            fingerprint=replica.rule.fingerprint(),
+            journal_next=journal_next,
+            epoch=replica.epoch,
+            positions=dict(replica.positions),
+            stream_ms=replica.stream_ms,
+            counters=engine.counters.tolist(),
+            customers=len(engine.table),
+            definitions=engine.judge.definitions.digest,
+            model=engine.judge.model,
+            older_definitions=engine.older.definitions.digest,
+            older_model=engine.older.model,
+            generation=self.generation,
+            adopted_ms=engine.adoption.adopted_ms,
+            trigger=engine.adoption.trigger,
+            cursor=replica.cursor,
+            changes_next=0,
+            needed_from=cycle.needed_from,
+            wall_ms=wall_ms,
+        )
+
+    def advance(self) -> bool:
+        """Copy some more rows; True when the copy is whole."""
+        done = self.copy.advance(COPY_ROWS)
+        if done:
+            self.engine.copy = None
+        return done
+
+    def state_records(self, changes_next: int) -> Iterator[Keyed]:
+        """What goes to segment-state: rows, then the marker."""
+        self.marker.changes_next = changes_next
+        copy, ids = self.copy, self.ids
+        for start in range(0, len(copy.slots), ROWS_PER_RECORD):
+            part = slice(start, start + ROWS_PER_RECORD)
+            slots = copy.slots[part]
+            packed = Rows(
+                slots.astype("<i8").tobytes(),
+                copy.due_ms[part].astype("<i8").tobytes(),
+                copy.rows[part].tobytes(),
+                [ids[slot] for slot in slots.tolist()],
+            )
+            yield ROWS_KEY, state.encode(packed)
+        yield MARKER_KEY, state.encode(self.marker)
+
+    def membership_records(self, above_seq: int) -> Iterator[Keyed]:
+        """Memberships of the customers whose last change is above `above_seq`, then the checkpoint mark."""
+        rows: Any = self.copy.rows.view(np.recarray)
+        changed = np.flatnonzero(rows.seq > above_seq)
+        for judge, of_judge in self._by_judge(rows, changed):
+            chosen = rows[of_judge]
+            until, following = self.engine.outlook_of(chosen, judge)
+            for i, place in enumerate(of_judge.tolist()):
+                customer_id = self.ids[int(self.copy.slots[place])]
+                value = encode_membership(chosen[i], judge, customer_id, until[i].tolist(), following[i].tolist())
+                yield customer_id.encode(), value
+        yield CHECKPOINT_KEY, encode_checkpoint_mark(self.seq, self.marker.changes_next)
+
+    def _by_judge(self, rows: Any, changed: Any) -> list[tuple[Any, Any]]:
+        current = rows.generation[changed] == self.generation
+        groups = [(self.judges[0], changed[current]), (self.judges[1], changed[~current])]
+        return [(judge, places) for judge, places in groups if len(places)]
+
+
+async def last_marker(log: Log, partition: int) -> Marker | None:
+    """The newest committed marker, or None before the first checkpoint."""
+    first, end = await log.bounds("segment-state", partition, committed=True)
+    reach = TAIL_RECORDS
+    while True:
+        start = max(first, end - reach)
+        found = None
+        async for records in log.read("segment-state", partition, start, end, committed=True):
+            for record in records:
+                if record.key == MARKER_KEY:
+                    found = record.value
+        if found is not None:
+            return state.decode_marker(found)
+        if start <= first:
+            return None
+        reach *= 2
+
+
+async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
+    """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
+
+    def judge(definitions: str, model: str) -> Any:
+        parsed: Definitions = document(definitions)
+        snapshot: Snapshot | None = document(model) if model else None
+        return judge_of(parsed, snapshot)
+
+    engine = Engine(judge(marker.older_definitions, marker.older_model), replica.rule.customers_max)
+    newer = judge(marker.definitions, marker.model)
+    engine.older, engine.judge = engine.judge, newer
+    if marker.generation:
+        engine.adoption = adoption_between(
+            engine.older.definitions, newer.definitions, marker.generation, marker.adopted_ms, marker.trigger
+        )
+    async for packed in _row_records(log, replica.partition, marker):
+        slots = np.frombuffer(packed.slots, "<i8")
+        due_ms = np.frombuffer(packed.due_ms, "<i8")
+        engine.table.load(slots, np.frombuffer(packed.rows, ROW), due_ms, packed.ids)
+    if len(engine.table) != marker.customers or "" in engine.table.ids:
+        raise SegstreamError(
+            f"the checkpoint of partition {replica.partition} has {len(engine.table)} of {marker.customers} customers",
+            "segment-state lost records: see docs/operations.md, 'rebuild from the inputs'",
+        )
+    engine.counters[:] = marker.counters
+    engine.table.dirty[:] = False
+    replica.engine = engine
+    replica.positions = dict(marker.positions)
+    replica.stream_ms, replica.epoch, replica.cursor = marker.stream_ms, marker.epoch, marker.cursor
+    return Cycle(needed_from=marker.needed_from)  # a new cycle begins; what is needed stays needed until it ends
+
+
+async def _row_records(log: Log, partition: int, marker: Marker) -> AsyncIterator[Rows]:
+    """Packed rows from what the marker needs up to the marker itself, oldest first."""
+    first, end = await log.bounds("segment-state", partition, committed=True)
+    start = first if marker.needed_from < 0 else marker.needed_from
+    if start < first:
+        raise SegstreamError(
+            f"segment-state of partition {partition} begins at {first}, the checkpoint needs {start}",
+            "its retention must be off: run `segstream topics check`",
+        )
+    async for records in log.read("segment-state", partition, start, end, committed=True):
+        for record in records:
+            if record.key == ROWS_KEY:
+                yield state.decode_rows(record.value)

@@ -1,0 +1,287 @@
+"""Host: what one worker process owns. Partitions, the feed, documents, the trainer; told by Faust what is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import KafkaError
+
+from models.engine import Engine, judge_of
+from models.events import TOPICS
+from stream.codec import vectors
+from stream.codec.definitions import load
+from stream.errors import SegstreamError
+from stream.kafka.feed import Feed
+from stream.kafka.log import KafkaLog
+from stream.kafka.partitioner import partition_of
+from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
+from stream.worker.log import Fenced, LogUnavailable
+from stream.worker.observer import Observer
+from stream.worker.partition import Partition
+from stream.worker.replica import Rule
+from stream.worker.training import TOPIC as VECTORS_TOPIC
+from stream.worker.training import TrainerService
+
+if TYPE_CHECKING:
+    from stream.metrics.registry import Metrics
+    from stream.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+EXIT_INFRASTRUCTURE = 3  # a supervisor starts us again: recovery is the one way back
+POLL_MS = 100  # how long the feed waits for records
+GATHER_SECONDS = 0.004  # between two light polls: each costs a millisecond of processor whatever it brings
+LIGHT_RECORDS = 500  # a poll that brings more is followed by the next at once
+DOCUMENT_POLL_MS = 250  # how soon a new model is noticed
+LOOK_SECONDS = 1.0  # between counts over all rows
+CLOCK_JUMP_SECONDS = 60.0  # a wall clock this far off the monotonic one was set by hand: silence would be invented
+
+
+class Host:
+    """Owner of everything that runs in this process besides Faust."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, clock: Any) -> None:
+        self._settings, self._clock = settings, clock
+        self._definitions, self._document = load(settings.definitions)
+        self.documents = Documents(self._definitions)
+        self.metrics = metrics
+        self.observer = Observer(metrics, clock, self._send_vectors)
+        self.rule = Rule(
+            settings.partitions,
+            settings.future_ms_max,
+            settings.customers_max,
+            settings.sample_interval_ms,
+            settings.sample_rotation,
+        )
+        self.partitions: dict[int, Partition] = {}
+        self._tasks: dict[Any, asyncio.Task[None]] = {}
+        self._started = asyncio.Event()
+        self._assigning = asyncio.Lock()
+        self._stopping = False
+        self.wanted: frozenset[int] = frozenset()
+        self._worker = f"{os.uname().nodename}-{os.getpid()}"
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def warm(self) -> None:
+        """Compile the kernel; call before joining the group, so that nobody waits for us."""
+        Engine(judge_of(self._definitions, None), 1).warm()
+
+    async def start(self) -> None:
+        """Connect, read the documents, publish our definitions if they are new."""
+        self._log = KafkaLog(self._settings)
+        self._feed = Feed(self._settings)
+        self._document_feed = Feed(self._settings, client_id="documents")
+        await self._log.start()
+        await self._feed.start()
+        await self._document_feed.start()
+        ends = {}
+        starts = {}
+        for topic in (DEFINITIONS_TOPIC, MODELS_TOPIC):
+            starts[topic, 0], ends[topic] = await self._log.bounds(topic, 0, committed=True)
+            async for records in self._log.read(topic, 0, starts[topic, 0], ends[topic], committed=True):
+                self.documents.add(topic, records)
+        name = self._definitions.digest.encode()
+        await (await self._log.publish(DEFINITIONS_TOPIC, 0, [(name, self._document)]))
+        self._document_feed.assign({(topic, 0): end for topic, end in ends.items()})
+        self._spawn("feed", self._run_feed())
+        self._spawn("documents", self._run_documents())
+        self._spawn("look", self._run_look())
+        self._started.set()
+
+    async def stop(self) -> None:
+        """Checkpoint and let go of everything, within the time that the settings give."""
+        self._stopping = True
+        try:
+            async with asyncio.timeout(self._settings.shutdown_seconds):
+                await asyncio.gather(*(self._release(number) for number in list(self.partitions)))
+                for task in list(self._tasks.values()):
+                    task.cancel()
+                await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+                await self._feed.stop()
+                await self._document_feed.stop()
+                await self._log.stop()
+        except TimeoutError:
+            logger.warning("shutdown took longer than %g s: left to recovery", self._settings.shutdown_seconds)
+
+    def _spawn(self, name: Any, work: Any) -> None:
+        self._tasks[name] = asyncio.ensure_future(self._guard(name, work))
+
+    async def _guard(self, name: Any, work: Any) -> None:
+        """Whatever ends a task unasked ends the process: half a worker is worse than none."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except SegstreamError as error:
+            self._die(name, f"{error.message}\n  {error.advice}")
+        except (LogUnavailable, KafkaError, OSError) as error:
+            self._die(name, f"{type(error).__name__}: {error}; a supervisor should start this worker again")
+        except BaseException:
+            logger.exception("%s failed", name)
+            self._die(name, "a fault of segstream; recovery will show whether it repeats")
+
+    def _die(self, name: Any, message: str) -> None:
+        logger.critical("worker stops: %s: %s", name, message)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INFRASTRUCTURE)
+
+    # -- ownership ---------------------------------------------------------------------------------------------------
+
+    def revoked(self) -> None:
+        """A rebalance begins: shorten what a successor would have to execute again. Work goes on meanwhile."""
+        for partition in self.partitions.values():
+            partition.hasten_checkpoint()
+
+    async def assigned(self, numbers: set[int], *, trainer: bool) -> None:
+        """The group gave us these partitions: keep what stays, let go of what went, claim what is new."""
+        self.wanted = frozenset(numbers)
+        await self._started.wait()
+        self.metrics.rebalances.inc()
+        async with self._assigning:
+            gone = [number for number in self.partitions if number not in numbers]
+            await asyncio.gather(*(self._release(number) for number in gone))
+            for number in sorted(numbers - set(self.partitions)):
+                partition = Partition(
+                    number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule,
+                    partition_of,
+                )  # fmt: skip
+                self.partitions[number] = partition
+                self._spawn(number, self._own(partition))
+            self._train(wanted=trainer)
+
+    async def _own(self, partition: Partition) -> None:
+        try:
+            await partition.claim(self._worker)
+            self._reassign_feed()
+            await partition.run()
+        except Fenced:
+            logger.warning("partition %d has a newer owner: given up", partition.number)
+            self.metrics.fenced.inc()
+            await partition.close()
+            await self._forget(partition)
+
+    async def _forget(self, partition: Partition) -> None:
+        """A fenced partition is dropped; if the group still says it is ours, only a new start can settle it."""
+        if self.partitions.get(partition.number) is partition:
+            del self.partitions[partition.number]
+            self._reassign_feed()
+        await asyncio.sleep(self._settings.session_timeout_seconds)
+        if partition.number in self.wanted and partition.number not in self.partitions and not self._stopping:
+            raise LogUnavailable(f"partition {partition.number} was taken while the group says it is ours")
+
+    async def _release(self, number: int) -> None:
+        partition = self.partitions.pop(number)
+        task = self._tasks.pop(number, None)
+        try:
+            if partition.progress.live:
+                self._reassign_feed()
+                await partition.release()
+                await self._commit_group(partition)
+            else:
+                await partition.close()
+        except Fenced:
+            logger.info("partition %d was taken before its last checkpoint", number)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _commit_group(self, partition: Partition) -> None:
+        """Offsets for lag tools and autoscalers only; set by the Faust app."""
+
+    def _train(self, *, wanted: bool) -> None:
+        running = self._tasks.get("trainer")
+        if wanted and running is None:
+            self._spawn("trainer", self._run_trainer())
+        elif not wanted and running is not None:
+            running.cancel()
+            del self._tasks["trainer"]
+
+    async def _run_trainer(self) -> None:
+        transactions = await self._log.transactions("trainer", 0)
+        start, _ = await self._log.bounds(VECTORS_TOPIC, 0, committed=True)
+        try:
+            await TrainerService(self._settings, self.documents, self.metrics, transactions).run(start)
+        except Fenced:
+            logger.warning("a newer trainer has taken over")
+        finally:
+            await transactions.close()
+
+    async def _send_vectors(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
+        values = vectors.encode(partition, offset, as_of_ms, *sample)
+        pending = await self._log.publish(VECTORS_TOPIC, 0, [(None, value) for value in values])
+        asyncio.ensure_future(self._guard("vectors", pending))  # noqa: RUF006 - the guard ends the process
+
+    # -- loops -------------------------------------------------------------------------------------------------------
+
+    def _live(self) -> list[Partition]:
+        return [partition for partition in self.partitions.values() if partition.progress.live]
+
+    def _reassign_feed(self) -> None:
+        self._feed.assign(
+            {
+                (TOPICS[kind], partition.number): entry.read
+                for partition in self._live()
+                for kind, entry in partition.inputs.by_kind.items()
+            }
+        )
+
+    async def _run_feed(self) -> None:
+        while True:
+            started = self._clock.monotonic_s()
+            count = 0
+            limit_ms = self._clock.wall_ms() + self._settings.future_ms_max
+            for (topic, number), records in (await self._feed.poll(POLL_MS)).items():
+                count += len(records)
+                partition = self.partitions.get(number)
+                if partition is not None and partition.progress.live:
+                    partition.inputs.by_kind[TOPICS.index(topic)].add(records, limit_ms)
+                    await asyncio.sleep(0)
+            await self._note_ends()
+            spent = self._clock.monotonic_s() - started
+            await asyncio.sleep(max(GATHER_SECONDS - spent, 0.0) if count < LIGHT_RECORDS else 0)
+
+    async def _note_ends(self) -> None:
+        for partition in self._live():
+            lag = 0
+            for kind, entry in partition.inputs.by_kind.items():
+                place = (TOPICS[kind], partition.number)
+                remaining = await self._feed.remaining(place)
+                entry.caught_up = remaining == 0
+                lag += (remaining or 0) + len(entry.records)
+                self._feed.pause(place, paused=partition.inputs.full(kind))
+            self.metrics.lag_records.labels(str(partition.number)).set(lag)
+            partition.wake.set()
+
+    async def _run_documents(self) -> None:
+        while True:
+            for (topic, _), records in (await self._document_feed.poll(DOCUMENT_POLL_MS)).items():
+                self.documents.add(topic, records)
+
+    async def _run_look(self) -> None:
+        drift = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
+        while True:
+            before = self._clock.monotonic_s()
+            await asyncio.sleep(LOOK_SECONDS)
+            late = self._clock.monotonic_s() - before - LOOK_SECONDS
+            self.metrics.event_loop_delay_seconds.set(max(late, 0.0))
+            self.metrics.partitions_owned.set(len(self._live()))
+            self.observer.looked(self._live())
+            now = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
+            if self._settings.clock == "live" and abs(now - drift) > CLOCK_JUMP_SECONDS:
+                raise LogUnavailable(f"the wall clock jumped by {now - drift:.0f} s")
+
+    # -- health ------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> str | None:
+        """None when every partition that is ours is live, else why not."""
+        if not self._started.is_set():
+            return "starting"
+        waiting = sorted(self.wanted - {partition.number for partition in self._live()})
+        return f"recovering partitions {waiting}" if waiting else None

@@ -1,0 +1,172 @@
+"""What has been read of one partition's inputs and not been applied yet: merged by event time, cut into batches.
+
+Records are applied in the order of event time across topics as far as what has been read allows: a topic that still
+has unread records holds the others back to its newest time read, so that a purchase of March is not applied before a
+click of February only because the clicks are read more slowly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.events import TS_MS_MIN
+from stream.codec.events import Columns, decode, digest
+from stream.codec.journal import Embedded, Position
+
+BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
+IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
+COLUMN_NAMES = (
+    "ts_ms", "action", "amount_minor", "id_hash", "machine_open", "customer_id", "event_id", "record",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Input:
+    """One topic of one partition: what was read, decoded, in offset order."""
+
+    kind: int
+    position: int  # of the next record to apply
+    read: int  # of the next record to fetch
+    caught_up: bool = False  # the last successful fetch reached the end
+    newest_ms: int = 0  # event time, of what was applied
+    columns: Columns = field(default_factory=lambda: Columns(0))
+    records: list[Any] = field(default_factory=list)
+    order_ms: list[int] = field(default_factory=list)  # running maximum of event time, one for each record
+
+    def add(self, records: list[Any], limit_ms: int) -> None:
+        """Decode what a fetch brought; times beyond `limit_ms` count as `limit_ms` for the order."""
+        columns = decode(self.kind, records)
+        refused = {record.offset for record, _ in columns.refused}
+        newest = self.order_ms[-1] if self.order_ms else TS_MS_MIN
+        times = iter(columns.ts_ms)
+        for record in records:
+            if record.offset not in refused:
+                newest = max(newest, min(next(times), limit_ms))
+            self.order_ms.append(newest)
+        for name in (*COLUMN_NAMES, "attributes", "refused"):
+            getattr(self.columns, name).extend(getattr(columns, name))
+        self.records.extend(records)
+        self.read = records[-1].offset + 1
+
+    def take(self, count: int) -> tuple[list[Any], Columns]:
+        """Cut off the first `count` records and what was decoded from them."""
+        records, self.records = self.records[:count], self.records[count:]
+        end = records[-1].offset
+        del self.order_ms[:count]
+        columns = self.columns
+        kept = sum(1 for record in columns.record[: len(records)] if record.offset <= end)
+        taken, rest = Columns(self.kind), Columns(self.kind)
+        for name in COLUMN_NAMES:
+            values = getattr(columns, name)
+            setattr(taken, name, values[:kept])
+            setattr(rest, name, values[kept:])
+        if columns.attributes:
+            taken.attributes, rest.attributes = columns.attributes[:kept], columns.attributes[kept:]
+        taken.refused = [entry for entry in columns.refused if entry[0].offset <= end]
+        rest.refused = columns.refused[len(taken.refused) :]
+        self.columns = rest
+        self.position = end + 1
+        return records, taken
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One batch: what goes into its journal entry, and the decoded records."""
+
+    positions: tuple[Position, ...]
+    columns: dict[int, Columns]
+    embedded: tuple[Embedded, ...]
+    count: int
+    oldest_timestamp_ms: int  # Kafka's, for latency
+
+
+class Inputs:
+    """The four inputs of one partition."""
+
+    def __init__(self, compacted: frozenset[int]) -> None:
+        self.by_kind: dict[int, Input] = {}
+        self._compacted = compacted
+        self._waiting_since: float | None = None
+
+    def open(self, kind: int, position: int) -> None:
+        """Begin, or begin again, to read a topic at `position`."""
+        self.by_kind[kind] = Input(kind, position, position, columns=Columns(kind))
+
+    @property
+    def buffered(self) -> int:
+        """Records read and not applied."""
+        return sum(len(entry.records) for entry in self.by_kind.values())
+
+    def full(self, kind: int) -> bool:
+        """Whether fetching this topic should pause."""
+        return len(self.by_kind[kind].records) >= BUFFER_RECORDS_MAX
+
+    def take(self, limit: int, now_s: float) -> Taken | None:
+        """The next batch of at most `limit` records, or None when there is nothing to apply yet."""
+        if not self.buffered or self._must_wait(now_s):
+            return None
+        bound = min(
+            (entry.order_ms[-1] for entry in self.by_kind.values() if entry.records and not entry.caught_up),
+            default=None,
+        )
+        times, kinds = [], []
+        for kind, entry in sorted(self.by_kind.items()):
+            order = np.array(entry.order_ms[:limit], np.int64)
+            if bound is not None:
+                order = order[: np.searchsorted(order, bound, side="right")]
+            times.append(order)
+            kinds.append(np.full(len(order), kind))
+        kind_of = np.concatenate(kinds)
+        first = kind_of[np.lexsort((kind_of, np.concatenate(times)))[:limit]]
+        return self._cut({kind: int((first == kind).sum()) for kind in self.by_kind})
+
+    def _must_wait(self, now_s: float) -> bool:
+        """Whether an input with unread records has nothing to show yet, for a bounded time."""
+        blind = any(not entry.caught_up and not entry.records for entry in self.by_kind.values())
+        if not blind:
+            self._waiting_since = None
+            return False
+        if self._waiting_since is None:
+            self._waiting_since = now_s
+        return now_s - self._waiting_since < IDLE_SECONDS_MAX
+
+    def _cut(self, counts: dict[int, int]) -> Taken:
+        positions, columns, embedded = [], {}, []
+        oldest = 2**62
+        for kind, count in sorted(counts.items()):
+            if not count:
+                continue
+            start = self.by_kind[kind].position
+            records, columns[kind] = self.by_kind[kind].take(count)
+            positions.append(Position(kind, start, records[-1].offset + 1, count, digest(records)))
+            oldest = min(oldest, records[0].timestamp)
+            if kind in self._compacted:
+                embedded.extend(Embedded(kind, r.offset, r.timestamp, r.key, r.value) for r in records)
+        return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest)
+
+    def note_applied(self, taken: Taken, limit_ms: int) -> None:
+        """Remember the newest event time of each topic; times beyond `limit_ms` were refused."""
+        for kind, columns in taken.columns.items():
+            times = [t for t in columns.ts_ms if t <= limit_ms]
+            if times:
+                entry = self.by_kind[kind]
+                entry.newest_ms = max(entry.newest_ms, max(times))
+
+    def stream_ms(self) -> int | None:
+        """The newest event time up to which every input has been read, or None while one is unknown.
+
+        An input with unread records holds it back to its newest time; one that has been read to its end does not.
+        """
+        unread = [entry for entry in self.by_kind.values() if entry.records or not entry.caught_up]
+        if not unread:
+            return max((entry.newest_ms for entry in self.by_kind.values()), default=0)
+        least = min(entry.newest_ms for entry in unread)
+        return least or None
+
+    @property
+    def all_read(self) -> bool:
+        """Whether every input has been read and applied to its end."""
+        return all(entry.caught_up and not entry.records for entry in self.by_kind.values())

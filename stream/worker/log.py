@@ -1,0 +1,59 @@
+"""The log as the worker sees it: what Kafka gives, and what an in-memory twin must give to stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, Protocol
+
+Keyed = tuple[bytes | None, bytes | None]
+
+
+class Fenced(Exception):
+    """A newer owner has taken the partition: stop at once and publish nothing."""
+
+
+class LogUnavailable(Exception):
+    """The log did not answer in time, or answered with what cannot be trusted: the process must end."""
+
+
+class Transactions(Protocol):
+    """One partition's transactional identity. Creating it fences every older holder of the same."""
+
+    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+        """Write records to topics (of this partition) in one transaction; returns each topic's first offset.
+
+        Raises Fenced when a newer holder exists: none of the records is ever visible.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class Log(Protocol):
+    """Topics of records. `topic` is the plain name; partitions are numbered."""
+
+    async def append(self, topic: str, partition: int, value: bytes) -> int:
+        """Append one record and return its offset; raises LogUnavailable without an answer in time."""
+        ...
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
+        """Queue records in order; awaiting the result waits for the last ack and gives the offset after the last."""
+        ...
+
+    def read(self, topic: str, partition: int, start: int, end: int, *, committed: bool) -> AsyncIterator[list[Any]]:
+        """Records with offsets in [start, end), batch by batch; `committed` hides aborted transactions."""
+        ...
+
+    async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
+        """(first offset kept, offset after the last readable record)."""
+        ...
+
+    async def transactions(self, identity: str, partition: int) -> Transactions:
+        """Take a transactional identity from whoever holds it, to write to partition `partition` of topics."""
+        ...
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Forget the records below `offset`."""
+        ...

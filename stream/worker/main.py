@@ -1,0 +1,52 @@
+"""The worker process: builds everything once, in order, and hands over to Faust."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from stream import clock
+from stream.errors import SegstreamError
+from stream.kafka.topic_admin import check
+from stream.metrics.registry import Metrics
+from stream.metrics.server import MetricsServer
+from stream.settings import Settings
+from stream.worker.app import create_app, run_app
+from stream.worker.host import Host
+
+logger = logging.getLogger("stream.worker")
+
+
+def run(settings: Settings) -> int:
+    """Run a worker to its end and return the exit code."""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,  # the command line put a null handler there
+    )
+    for noisy in ("faust", "aiokafka", "mode", "kafka"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logger.info("segstream worker\n%s", settings.describe())
+    refuse_wrong_topics(settings)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    metrics = Metrics()
+    host = Host(settings, metrics, clock)
+    host.warm()
+    app = create_app(settings, host)
+    with MetricsServer(settings, metrics.registry, healthy=lambda: None, ready=host.ready) as server:
+        logger.info("metrics on %s", server.address)
+        run_app(app)
+    return 0
+
+
+def refuse_wrong_topics(settings: Settings) -> None:
+    """Refuse to start on topics that would break a promise: missing, or not as the table says."""
+    findings = asyncio.run(check(settings))
+    if findings:
+        first = findings[0]
+        raise SegstreamError(
+            f"topic {first.topic} {first.problem}", f"{first.advice}; `segstream topics check` lists all"
+        )

@@ -1,0 +1,112 @@
+"""What a worker tells of itself: every figure of the catalogue, once a batch and never once an event."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.changes import TRIGGERS
+from models.events import TOPICS
+
+if TYPE_CHECKING:
+    from stream.metrics.registry import Metrics
+    from stream.worker.inputs import Taken
+    from stream.worker.partition import Partition, Publication
+    from stream.worker.replica import Outcome
+
+SendVectors = Callable[[int, int, int, Any], Awaitable[None]]
+
+
+class Observer:
+    """Told by partitions what happened."""
+
+    def __init__(self, metrics: Metrics, clock: Any, send_vectors: SendVectors) -> None:
+        self.metrics = metrics
+        self._clock = clock
+        self._send_vectors = send_vectors
+
+    async def sampled(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
+        """Vectors of some customers, for the trainer."""
+        await self._send_vectors(partition, offset, as_of_ms, sample)
+
+    def executed(self, partition: Partition, outcome: Outcome, taken: Taken | None) -> None:
+        """One entry was executed and its changes are on their way."""
+        metrics = self.metrics
+        if taken is not None:
+            metrics.batches.inc()
+            metrics.batch_records.observe(taken.count)
+            for kind, columns in taken.columns.items():
+                metrics.events_applied.labels(TOPICS[kind]).inc(len(columns.ts_ms))
+        for reason in outcome.reasons:
+            metrics.dead_letters.labels(reason).inc()
+        engine = partition.replica.engine
+        if engine is None or not outcome.marks:
+            return
+        dimensions = engine.judge.definitions.dimensions
+        marks, counts = np.unique(np.array(outcome.marks), axis=0, return_counts=True)
+        for (d, trigger), count in zip(marks.tolist(), counts.tolist(), strict=True):
+            name = dimensions[d].name if d < len(dimensions) else "retired"
+            metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
+
+    def published(self, publication: Publication) -> None:
+        """The changes of one entry were acknowledged."""
+        self.metrics.publish_seconds.observe(self._clock.monotonic_s() - publication.sent_s)
+        if publication.oldest_timestamp_ms and publication.outcome.changes:
+            latency_ms = self._clock.wall_ms() - publication.oldest_timestamp_ms
+            self.metrics.change_latency_seconds.observe(max(latency_ms, 0) / 1000)
+
+    def ticked(self, partition: Partition, due: int, stream_ms: int) -> None:
+        """The due column was looked at."""
+        number = str(partition.number)
+        self.metrics.due_customers.labels(number).set(due)
+        self.metrics.stream_time_timestamp_seconds.labels(number).set(stream_ms / 1000)
+        self.metrics.customers.labels(number).set(partition.replica.customers)
+
+    def adopted(self, partition: Partition, document: str) -> None:
+        """A document came into force."""
+        self.metrics.adoptions.labels("model" if document == "model" else "definition").inc()
+        engine = partition.replica.engine
+        if engine is not None and engine.judge.snapshot is not None:
+            self.metrics.model_version.labels(str(partition.number)).set(engine.judge.snapshot.version)
+
+    def checkpointed(self, partition: Partition, rows: int, seconds: float, marker: Any) -> None:
+        """A checkpoint was committed."""
+        self.metrics.checkpoints.inc()
+        self.metrics.checkpoint_rows.inc(rows)
+        self.metrics.checkpoint_seconds.observe(seconds)
+        number = str(partition.number)
+        self.metrics.checkpoint_timestamp_seconds.labels(number).set(marker.wall_ms / 1000)
+
+    def recovered(self, partition: Partition, seconds: float, found: Any) -> None:
+        """A claimed partition went live."""
+        self.metrics.recovery_seconds.observe(seconds)
+        self.metrics.recovered_events.inc(found.events)
+        self.metrics.customers.labels(str(partition.number)).set(partition.replica.customers)
+
+    def looked(self, partitions: list[Partition]) -> None:
+        """Once a second or so: figures that are counted over all rows."""
+        sizes: dict[tuple[str, str], int] = {}
+        for partition in partitions:
+            engine = partition.replica.engine
+            if engine is None:
+                continue
+            number = str(partition.number)
+            self.metrics.dirty_rows.labels(number).set(int(engine.table.dirty.sum()))
+            pending = partition.replica.customers - partition.replica.cursor
+            self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
+            _count_segments(engine, sizes)
+        self.metrics.segment_customers.clear()
+        for (dimension, segment), count in sizes.items():
+            self.metrics.segment_customers.labels(dimension, segment).set(count)
+
+
+def _count_segments(engine: Any, sizes: dict[tuple[str, str], int]) -> None:
+    rows = engine.table.rows[: len(engine.table)]
+    for d, dimension in enumerate(engine.judge.definitions.dimensions):
+        for code, count in enumerate(np.bincount(rows["segment"][:, d]).tolist()):
+            name = engine.judge.segment_name(d, code) if count else None
+            if name is not None:
+                key = (dimension.name, name)
+                sizes[key] = sizes.get(key, 0) + count

@@ -1,0 +1,364 @@
+"""One owned partition: the claim, and the numbered order of every batch. This order is written here and nowhere else.
+
+    1. decode, merge by event time (inputs)
+    2. append the journal entry and wait for its ack at the expected offset: the fence
+    3. run the kernel (replica)
+    4. publish changes and dead letters in journal order, queue the vectors
+    5. now and then a checkpoint: copy, wait for 2 and 4 of everything before, one transaction
+
+A crash between any two of them is a recovery: the journal says what was applied, segment-changes what was published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from models.events import PROFILE, TOPICS
+from stream.codec import journal
+from stream.worker.checkpoint import Cycle, Draft
+from stream.worker.inputs import Inputs, Taken
+from stream.worker.log import Fenced, Keyed, Log, Transactions
+from stream.worker.recovery import JournalReader, recover
+from stream.worker.replica import Outcome, Replica, Rule
+
+if TYPE_CHECKING:
+    from stream.settings import Settings
+    from stream.worker.documents import Documents
+    from stream.worker.observer import Observer
+
+UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and what a crash has to compare
+TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
+REJUDGE_ROWS = 4_000  # the same for adoptions
+TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
+KEPT_MS = 86_400_000  # checkpoints and journal are kept a day, so that ranges can be verified
+YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
+KEPT_MAX = 256  # markers remembered for that
+
+
+@dataclass(slots=True)
+class Debt:
+    """What a recovery would have to execute again."""
+
+    events: int = 0
+    since_s: float | None = None  # when the first row changed after the last checkpoint
+
+
+@dataclass(slots=True)
+class Kept:
+    """Positions that may be forgotten when they are old enough."""
+
+    wall_ms: int
+    state_from: int
+    journal_from: int
+
+
+@dataclass(slots=True)
+class Publication:
+    """Changes on their way, of one entry."""
+
+    last: asyncio.Task[int]
+    dead: asyncio.Task[int] | None
+    outcome: Outcome
+    oldest_timestamp_ms: int
+    sent_s: float
+
+    @property
+    def done(self) -> bool:
+        """Whether every ack has come (or failed: awaiting says so)."""
+        return self.last.done() and (self.dead is None or self.dead.done())
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the partition stands, for checkpoints, metrics and readiness."""
+
+    live: bool = False
+    journal_next: int = 0
+    changes_next: int = 0
+    checkpoint_seq: int = 0
+    debt: Debt = field(default_factory=Debt)
+
+
+class Partition:
+    """Owner of one partition from its claim until it is released or fenced."""
+
+    def __init__(
+        self, number: int, settings: Settings, log: Log, clock: Any, documents: Documents, observer: Observer,
+        rule: Rule, partition_of: Any,
+    ) -> None:  # fmt: skip
+        self.number = number
+        self.replica = Replica(number, rule, documents.get, partition_of)
+        self.inputs = Inputs(frozenset({PROFILE}) if settings.profiles_compacted else frozenset())
+        self.progress = Progress()
+        self.wake = asyncio.Event()
+        self._settings, self._log, self._clock = settings, log, clock
+        self._documents, self._observer = documents, observer
+        self._transactions: Transactions | None = None
+        self._cycle = Cycle()
+        self._draft: Draft | None = None
+        self._before_draft: list[asyncio.Task[int]] = []
+        self._committing: asyncio.Task[None] | None = None
+        self._unacked: deque[Publication] = deque()
+        self._kept: deque[Kept] = deque(maxlen=KEPT_MAX)
+        self._last_tick_s = 0.0
+        self._stopping = False
+        self._checkpoint_now = False
+        self.lock = asyncio.Lock()  # one entry at a time
+
+    # -- the claim ---------------------------------------------------------------------------------------------------
+
+    async def claim(self, worker: str) -> None:
+        """Take the partition and catch up with its past; afterwards `inputs` say where to read on."""
+        started = self._clock.monotonic_s()
+        self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
+        entry = journal.Claim(worker, "", self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms())
+        epoch = await self._log.append("segment-journal", self.number, journal.encode(entry))
+        found = await recover(self._log, self.replica, epoch, self._documents.get)
+        self.replica.execute(epoch, entry, {})
+        self.progress.journal_next = epoch + 1
+        self.progress.changes_next = found.changes_next
+        self.progress.checkpoint_seq = found.marker.counters[0] if found.marker else 0
+        self._cycle = found.cycle
+        await self._verify_still_ours()
+        await self._publish_missing(found)
+        for kind, topic in enumerate(TOPICS):
+            position = self.replica.positions.get(kind)
+            if position is None:  # nothing of this input was ever applied: from the first record kept
+                position, _ = await self._log.bounds(topic, self.number, committed=True)
+            self.inputs.open(kind, position)
+        self.progress.live = True
+        self._observer.recovered(self, self._clock.monotonic_s() - started, found)
+
+    async def _verify_still_ours(self) -> None:
+        """A recovery takes seconds: a newer claim may have come meanwhile."""
+        _, end = await self._log.bounds("segment-journal", self.number, committed=False)
+        await self._read_gap(end)
+
+    async def _publish_missing(self, found: Any) -> None:
+        pending = await self._log.publish("segment-changes", self.number, found.missing)
+        dead = await self._log.publish("segment-dead-letters", self.number, found.dead_letters)
+        self.progress.changes_next = max(self.progress.changes_next, await pending)
+        await dead
+        for offset, sample in found.vectors:
+            await self._observer.sampled(self.number, offset, self.replica.stream_ms, sample)
+        self.progress.debt.events = found.events
+        if found.events or found.missing:
+            self.progress.debt.since_s = self._clock.monotonic_s()
+
+    # -- the life ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Apply what comes until stopped; raises Fenced or LogUnavailable."""
+        while not self._stopping:
+            async with self.lock:
+                worked = await self._turn()
+            if not worked and not self._stopping:
+                self.wake.clear()
+                try:
+                    await asyncio.wait_for(self.wake.wait(), TICK_SECONDS_MIN)
+                except TimeoutError:
+                    continue
+            else:
+                await asyncio.sleep(0)
+
+    async def _turn(self) -> bool:
+        """One entry at most; returns whether there was anything to do."""
+        await self._drain(UNACKED_MAX)
+        await self._advance_checkpoint()
+        if await self._adopt_pending():
+            return True
+        taken = self.inputs.take(self._settings.batch_records, self._clock.monotonic_s())
+        if taken is not None:
+            await self._apply(taken)
+        ticked = await self._tick()
+        if self.replica.adopting:
+            start = self.replica.cursor
+            end = min(start + REJUDGE_ROWS, self.replica.customers)
+            await self._write(journal.Rejudge(self.replica.epoch, start, end, self._clock.wall_ms()))
+            return True
+        return taken is not None or ticked
+
+    async def _apply(self, taken: Taken) -> None:
+        wall_ms = self._clock.wall_ms()
+        self.inputs.note_applied(taken, wall_ms + self._settings.future_ms_max)
+        entry = journal.Batch(self.replica.epoch, taken.positions, self._stream_ms(wall_ms), wall_ms, taken.embedded)
+        await self._write(entry, taken)
+        self.progress.debt.events += taken.count
+
+    def _stream_ms(self, wall_ms: int) -> int:
+        reached = self.inputs.stream_ms()
+        if reached is None:
+            return self.replica.stream_ms
+        if self._settings.clock == "live" and self.inputs.all_read:
+            reached = max(reached, wall_ms)
+        return max(self.replica.stream_ms, reached - self._settings.lateness_ms)
+
+    async def _tick(self) -> bool:
+        """Let stream time pass: customers who are due by now are looked at, a bounded number at a time."""
+        now_s = self._clock.monotonic_s()
+        engine = self.replica.engine
+        if engine is None or now_s - self._last_tick_s < TICK_SECONDS_MIN:
+            return False
+        stream_ms = self._stream_ms(self._clock.wall_ms())
+        due = len(engine.table.due_slots(stream_ms, TICK_LIMIT))
+        self._observer.ticked(self, due, stream_ms)
+        if due < TICK_LIMIT:
+            self._last_tick_s = now_s
+        if due:
+            await self._write(journal.Tick(self.replica.epoch, stream_ms, TICK_LIMIT, self._clock.wall_ms()))
+        return due > 0
+
+    async def _adopt_pending(self) -> bool:
+        """Adopt the wanted definitions or model, one at a time and only when every row has seen the last."""
+        if self.replica.adopting:
+            return False
+        wanted = self._documents.wanted(self.replica.engine)
+        if wanted is None:
+            return False
+        document, name = wanted
+        now_ms = self._clock.wall_ms()
+        await self._write(journal.Adopt(self.replica.epoch, document, name, self.replica.stream_ms, now_ms))
+        self._observer.adopted(self, document)
+        return True
+
+    # -- the numbered order ------------------------------------------------------------------------------------------
+
+    async def _write(self, entry: journal.Entry, taken: Taken | None = None) -> None:
+        """Steps 2 to 4 for one entry."""
+        appended = asyncio.ensure_future(self._log.append("segment-journal", self.number, journal.encode(entry)))
+        await asyncio.sleep(0)  # the append leaves before the kernel takes the processor
+        outcome = self.replica.execute(self.progress.journal_next, entry, taken.columns if taken else {})
+        offset = await appended
+        if offset != self.progress.journal_next:
+            await self._read_gap(offset)
+        self.progress.journal_next = offset + 1
+        await self._publish(offset, outcome, taken)
+
+    async def _read_gap(self, offset: int) -> None:
+        """Records of others lie before our own: entries of older epochs do no harm, a newer claim ends us."""
+        reader = JournalReader(self.number, self.replica.epoch)
+        gap = self._log.read("segment-journal", self.number, self.progress.journal_next, offset, committed=False)
+        async for records in gap:
+            for record in records:
+                if isinstance(reader.accept(record.offset, record.value), journal.Claim):
+                    raise Fenced
+
+    async def _publish(self, offset: int, outcome: Outcome, taken: Taken | None) -> None:
+        """Step 4. Nothing is awaited but room in the producer: acks are collected in order by _drain."""
+        sent_s = self._clock.monotonic_s()
+        if outcome.sample is not None:
+            await self._observer.sampled(self.number, offset, self.replica.stream_ms, outcome.sample)
+        if outcome.changes or outcome.applied or outcome.dead_letters:
+            self.progress.debt.since_s = self.progress.debt.since_s or sent_s
+        dead = None
+        if outcome.dead_letters:
+            dead = asyncio.ensure_future(
+                await self._log.publish("segment-dead-letters", self.number, outcome.dead_letters)
+            )
+        last = asyncio.ensure_future(await self._log.publish("segment-changes", self.number, outcome.changes))
+        oldest = taken.oldest_timestamp_ms if taken else 0
+        self._unacked.append(Publication(last, dead, outcome, oldest, sent_s))
+        self._observer.executed(self, outcome, taken)
+
+    async def _drain(self, leave: int) -> None:
+        """Collect acks, oldest first, until at most `leave` publications are on their way."""
+        while self._unacked and (len(self._unacked) > leave or self._unacked[0].done):
+            publication = self._unacked.popleft()
+            self.progress.changes_next = max(self.progress.changes_next, await publication.last)
+            if publication.dead is not None:
+                await publication.dead
+            self._observer.published(publication)
+
+    # -- step 5 ------------------------------------------------------------------------------------------------------
+
+    async def _advance_checkpoint(self) -> None:
+        """Copy a slice between two batches; the transaction itself runs beside live events."""
+        if self._committing is not None:
+            if self._committing.done():
+                self._committing.result()
+                self._committing = None
+            return
+        if self._draft is None and self._checkpoint_due():
+            self._begin_checkpoint()
+        if self._draft is not None and self._draft.advance():
+            self._committing = asyncio.ensure_future(self._commit(self._draft))
+            self._draft = None
+
+    def _checkpoint_due(self) -> bool:
+        debt, settings = self.progress.debt, self._settings
+        engine = self.replica.engine
+        if engine is None or debt.since_s is None:
+            return False
+        aged = self._clock.monotonic_s() - debt.since_s >= settings.checkpoint_seconds
+        many = debt.events >= settings.checkpoint_events
+        return aged or many or self._checkpoint_now or int(engine.table.dirty.sum()) >= settings.checkpoint_rows
+
+    def _begin_checkpoint(self) -> None:
+        self._draft = Draft(self.replica, self._cycle, self.progress.journal_next, self._clock.wall_ms())
+        self._before_draft = [publication.last for publication in self._unacked]
+        self.progress.debt = Debt()
+        self._checkpoint_now = False
+
+    async def _commit(self, draft: Draft) -> None:
+        """Everything up to the marker is acked and published; then one transaction."""
+        started = self._clock.monotonic_s()
+        changes_next = self.progress.changes_next
+        for last in self._before_draft:
+            changes_next = max(changes_next, await asyncio.shield(last))
+        assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
+        state = [record async for record in _unhurried(draft.state_records(changes_next))]
+        memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
+        firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
+        self._cycle.written(firsts[0])
+        self.progress.checkpoint_seq = draft.seq
+        await self._forget(draft)
+        seconds = self._clock.monotonic_s() - started
+        self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
+
+    async def _forget(self, draft: Draft) -> None:
+        """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
+        self._kept.append(Kept(draft.marker.wall_ms, self._cycle.needed_from, draft.marker.journal_next))
+        oldest = self._kept[0]
+        if oldest.state_from > 0 and draft.marker.wall_ms - oldest.wall_ms > KEPT_MS:
+            self._kept.popleft()
+            await self._log.delete_before("segment-state", self.number, oldest.state_from)
+            await self._log.delete_before("segment-journal", self.number, oldest.journal_from)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def hasten_checkpoint(self) -> None:
+        """Checkpoint at the next turn: the partition may move."""
+        self._checkpoint_now = self.progress.debt.since_s is not None
+
+    async def release(self) -> None:
+        """Stop applying, checkpoint what there is, and let go."""
+        self._stopping = True
+        self.wake.set()
+        async with self.lock:
+            await self._drain(0)
+            if self._draft is None and self.progress.live and self.progress.debt.since_s is not None:
+                self._begin_checkpoint()
+            while self._draft is not None or self._committing is not None:
+                await self._advance_checkpoint()
+                if self._committing is not None:
+                    await asyncio.wait([self._committing])
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connection without another word."""
+        self._stopping = True
+        self.wake.set()
+        if self._transactions is not None:
+            await self._transactions.close()
+
+
+async def _unhurried(records: Iterable[Keyed]) -> AsyncIterator[Keyed]:
+    """Let live events pass between one bite of records and the next."""
+    for i, record in enumerate(records):
+        yield record
+        if i % YIELD_RECORDS == 0:
+            await asyncio.sleep(0)

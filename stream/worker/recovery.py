@@ -1,0 +1,167 @@
+"""From a claim to the present: load the checkpoint, execute the journal again, compare, publish what is missing.
+
+A recovery proves itself each time: what it computes again must equal, byte for byte, what was published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.events import TOPICS
+from stream.codec import journal
+from stream.codec.documents import seq_of
+from stream.codec.events import Columns, decode, digest
+from stream.codec.state import Marker
+from stream.errors import SegstreamError
+from stream.worker.checkpoint import Cycle, last_marker, restore
+from stream.worker.log import Fenced, Keyed, Log
+from stream.worker.replica import Outcome, Replica
+
+SOURCE_HINT = "see docs/operations.md, 'source records are gone'"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a recovery found: where the journal goes on, and what was not published yet."""
+
+    cycle: Cycle
+    marker: Marker | None
+    missing: list[Keyed] = field(default_factory=list)  # changes, in order
+    dead_letters: list[Keyed] = field(default_factory=list)
+    vectors: list[tuple[int, Any]] = field(default_factory=list)  # (journal offset, sample)
+    events: int = 0
+    changes_next: int = 0
+
+
+class JournalReader:
+    """Entries of one journal that count: those of the epoch of the latest claim before them."""
+
+    def __init__(self, partition: int, epoch: int) -> None:
+        self.partition = partition
+        self.epoch = epoch
+
+    def accept(self, offset: int, value: bytes) -> journal.Entry | None:
+        """The entry if it counts, else None; a claim counts and begins its own epoch."""
+        entry = journal.decode(value)
+        if isinstance(entry, journal.Claim):
+            self.epoch = offset
+            return entry
+        return entry if entry.epoch == self.epoch else None
+
+
+async def recover(log: Log, replica: Replica, claim_offset: int, document: Callable[[str], Any]) -> Recovered:
+    """Bring an empty replica up to (not including) the claim at `claim_offset`.
+
+    Raises Fenced when a newer claim is found, SegstreamError when source records are gone or differ.
+    """
+    marker = await last_marker(log, replica.partition)
+    cycle, start = Cycle(), 0
+    if marker is not None:
+        if marker.journal_next > claim_offset:
+            raise Fenced  # a newer owner has claimed and even checkpointed
+        cycle, start = await restore(log, replica, marker, document), marker.journal_next
+    first, _ = await log.bounds("segment-journal", replica.partition, committed=False)
+    if first > start and (marker is not None or first > 0):
+        raise SegstreamError(
+            f"the journal of partition {replica.partition} begins at {first}, the checkpoint needs {start}",
+            "its retention must be off: run `segstream topics check`",
+        )
+    result = Recovered(cycle, marker)
+    published = await _published(log, replica, marker, result)
+    await _execute(log, replica, start, claim_offset, marker, published, result)
+    return result
+
+
+async def _published(log: Log, replica: Replica, marker: Marker | None, result: Recovered) -> dict[int, bytes]:
+    """What is in segment-changes from the marker on, by seq; duplicates must be equal."""
+    first, end = await log.bounds("segment-changes", replica.partition, committed=False)
+    start = max(first, marker.changes_next if marker else first)
+    result.changes_next = end
+    published: dict[int, bytes] = {}
+    async for records in log.read("segment-changes", replica.partition, start, end, committed=False):
+        for record in records:
+            seq = seq_of(record.value)
+            if published.setdefault(seq, record.value) != record.value:
+                raise _differs(replica.partition, seq, record.offset, "two published copies")
+    return published
+
+
+async def _execute(
+    log: Log,
+    replica: Replica,
+    start: int,
+    claim_offset: int,
+    marker: Marker | None,
+    published: dict[int, bytes],
+    result: Recovered,
+) -> None:
+    reader = JournalReader(replica.partition, replica.epoch)
+    checked = False
+    async for records in log.read("segment-journal", replica.partition, start, claim_offset, committed=False):
+        for record in records:
+            entry = reader.accept(record.offset, record.value)
+            if entry is None:
+                continue
+            if not checked:
+                _check_fingerprint(replica, marker)
+                checked = True
+            inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
+            outcome = replica.execute(record.offset, entry, inputs)
+            _compare(replica.partition, outcome, published, result, record.offset)
+
+
+def _check_fingerprint(replica: Replica, marker: Marker | None) -> None:
+    if marker is not None and marker.fingerprint != replica.rule.fingerprint():
+        raise SegstreamError(
+            f"partition {replica.partition} has entries after its checkpoint that another engine or other settings "
+            "executed",
+            "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade",
+        )
+
+
+def _compare(partition: int, outcome: Outcome, published: dict[int, bytes], result: Recovered, offset: int) -> None:
+    for i, (key, value) in enumerate(outcome.changes):
+        there = published.get(outcome.first_seq + i)
+        if there is None:
+            result.missing.append((key, value))
+        elif there != value:
+            raise _differs(partition, outcome.first_seq + i, offset, "the journal executed again")
+    result.dead_letters.extend(outcome.dead_letters)
+    result.events += outcome.applied
+    if outcome.sample is not None:
+        result.vectors.append((offset, outcome.sample))
+
+
+def _differs(partition: int, seq: int, offset: int, what: str) -> SegstreamError:
+    return SegstreamError(
+        f"change {partition}-{seq} is not what was published (offset {offset}): {what} disagree",
+        "the engine or a document differs from the one that published it: see docs/operations.md, 'changes differ'",
+    )
+
+
+async def read_inputs(log: Log, replica: Replica, entry: journal.Batch) -> dict[int, Columns]:
+    """The records of a batch, read again and checked against the entry."""
+    inputs: dict[int, Columns] = {}
+    for position in entry.positions:
+        expected = replica.positions.get(position.kind)
+        if expected is not None and expected != position.start:
+            raise SegstreamError(
+                f"journal of partition {replica.partition}: {TOPICS[position.kind]} goes on at {position.start}, "
+                f"{expected} was expected",
+                "an entry is missing: see docs/operations.md, 'journal has a hole'",
+            )
+        records: list[Any] = [e for e in entry.embedded if e.kind == position.kind]
+        if not records:
+            topic = TOPICS[position.kind]
+            async for some in log.read(topic, replica.partition, position.start, position.end, committed=True):
+                records.extend(some)
+        if len(records) != position.count or digest(records) != position.digest:
+            raise SegstreamError(
+                f"{TOPICS[position.kind]} [{replica.partition}] offsets {position.start} to {position.end}: "
+                f"{len(records)} of {position.count} records, or others, are there",
+                SOURCE_HINT,
+            )
+        inputs[position.kind] = decode(position.kind, records)
+    return inputs

@@ -1,0 +1,271 @@
+"""Replica: one partition's state machine as the journal drives it. The only place where entries are executed.
+
+The live worker, recovery, verification and replay hand it the same entries with the same records and get the same
+bytes out. It knows no Kafka and no clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.changes import CHANGE
+from models.clusters.snapshot import Snapshot
+from models.customers.row import ROW, ROW_VERSION
+from models.customers.table import TableFull
+from models.definitions.document import Definitions
+from models.definitions.language import string_value
+from models.engine import Engine, Judge, judge_of
+from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS
+from stream.codec.documents import encode_change, encode_dead_letter
+from stream.codec.events import Columns, Refusal
+from stream.codec.journal import Adopt, Batch, Claim, Entry, Rejudge, Tick
+from stream.errors import SegstreamError
+
+ENGINE_VERSION = 1  # raised when the same journal would give other rows or changes
+ChangeTuple = namedtuple("ChangeTuple", CHANGE.names or ())  # type: ignore[misc]  # names come from the dtype
+
+Keyed = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What executing one entry gives: changes in order (the first has `first_seq`), dead letters, vectors."""
+
+    first_seq: int
+    changes: list[Keyed] = field(default_factory=list)
+    marks: list[tuple[int, int]] = field(default_factory=list)  # (dimension, trigger) of each change, for metrics
+    dead_letters: list[Keyed] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    applied: int = 0
+    sample: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The settings that change outcomes: part of the fingerprint, the same for every execution of a journal."""
+
+    partitions: int
+    future_ms_max: int
+    customers_max: int
+    sample_interval_ms: int
+    sample_rotation: int
+
+    def fingerprint(self) -> str:
+        """Names everything the outcome hangs on besides the journal and the documents."""
+        text = f"{ENGINE_VERSION}|{ROW_VERSION}|{ROW.descr}|{self}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Replica:
+    """Rows, positions and rules of one partition, moved on by `execute`."""
+
+    def __init__(
+        self,
+        partition: int,
+        rule: Rule,
+        document: Callable[[str], Any],
+        partition_of: Callable[[str, int], int],
+    ) -> None:
+        self.partition = partition
+        self.rule = rule
+        self.engine: Engine | None = None
+        self.positions: dict[int, int] = {}
+        self.stream_ms = 0
+        self.epoch = -1
+        self.cursor = 0  # slots below it are judged by the rules in force
+        self._document = document
+        self._partition_of = partition_of
+
+    @property
+    def seq(self) -> int:
+        """The running number of the last change."""
+        return int(self.engine.counters[0]) if self.engine else 0
+
+    @property
+    def customers(self) -> int:
+        """Customers in the table."""
+        return len(self.engine.table) if self.engine else 0
+
+    @property
+    def adopting(self) -> bool:
+        """Whether rows are left that the rules before judged."""
+        return self.cursor < self.customers
+
+    def execute(self, offset: int, entry: Entry, inputs: Mapping[int, Columns]) -> Outcome:
+        """Execute one entry of this partition's journal; `inputs` are a Batch's records by event kind."""
+        first_seq = self.seq + 1
+        before_ms = self.stream_ms
+        if isinstance(entry, Claim):
+            self.epoch = offset
+            return Outcome(first_seq)
+        if isinstance(entry, Adopt):
+            self._adopt(entry)
+            return Outcome(first_seq)
+        engine = self.engine
+        if engine is None:
+            raise SegstreamError(
+                f"journal of partition {self.partition} applies events before any definitions (offset {offset})",
+                "the journal was written by something else: check the topic prefix",
+            )
+        if isinstance(entry, Rejudge):
+            changes = engine.sweep(np.arange(entry.start, entry.end), engine.adoption.adopted_ms)
+            self.cursor = entry.end
+            return self._outcome(first_seq, changes, None, None)
+        self.stream_ms = max(self.stream_ms, entry.stream_ms)
+        if isinstance(entry, Tick):
+            changes = engine.sweep(engine.table.due_slots(entry.stream_ms, entry.limit), entry.stream_ms)
+            return self._outcome(first_seq, changes, None, self._sample(before_ms))
+        for position in entry.positions:
+            self.positions[position.kind] = position.end
+        return self._batch(first_seq, entry, inputs, before_ms)
+
+    def _adopt(self, entry: Adopt) -> None:
+        document = self._document(entry.digest)
+        self.stream_ms = max(self.stream_ms, entry.stream_ms)
+        if self.engine is None:
+            self.engine = Engine(judge_of(document, None), self.rule.customers_max)
+            return
+        old = self.engine.judge
+        definitions: Definitions = document if entry.document == "definitions" else old.definitions
+        snapshot: Snapshot | None = document if entry.document == "model" else old.snapshot
+        self.engine.adopt(judge_of(definitions, snapshot), self.stream_ms)
+        self.cursor = 0
+
+    def _batch(self, first_seq: int, entry: Batch, inputs: Mapping[int, Columns], before_ms: int) -> Outcome:
+        engine = self.engine
+        assert engine is not None  # noqa: S101 - execute has checked it; for the type checker
+        joined, adopting = _join(inputs), self.adopting
+        refused = [(kind, record, refusal) for kind, c in sorted(inputs.items()) for record, refusal in c.refused]
+        order, events = self._events(joined, entry.wall_ms, refused)
+        attributes = self._attributes(joined, engine.judge)
+        changes = engine.apply(events, attributes)
+        if not adopting:
+            self.cursor = len(engine.table)  # who is new is judged by the rules in force
+        outcome = self._outcome(first_seq, changes, (joined, order), self._sample(before_ms))
+        for kind, record, refusal in refused:
+            key = record.key or b""
+            outcome.dead_letters.append((key, encode_dead_letter(TOPICS[kind], self.partition, record, refusal)))
+            outcome.reasons.append(refusal.reason)
+        return replace(outcome, applied=len(events))
+
+    def _events(self, joined: _Joined, wall_ms: int, refused: list[Any]) -> tuple[list[int], NDArray[np.void]]:
+        """EVENT records in the order of application, and for each its place in the joined columns."""
+        order: list[int] = []
+        slots: list[int] = []
+        newest_ms = wall_ms + self.rule.future_ms_max
+        known = self.engine.table.slots.get if self.engine else {}.get
+        ids = joined.customer_id
+        sequence = np.lexsort((joined.offset, joined.kind, joined.ts_ms)).tolist()
+        times = joined.ts_ms.tolist()
+        for i in sequence:
+            slot = known(ids[i])
+            if times[i] > newest_ms:
+                refused.append(self._refusal(joined, i, "future", "ts is ahead of every clock"))
+                continue
+            if slot is None:
+                slot = self._new_slot(joined, i, refused)
+                if slot < 0:
+                    continue
+            order.append(i)
+            slots.append(slot)
+        events = np.zeros(len(order), EVENT)
+        events["slot"] = slots
+        for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open", "offset", "attributes"):
+            events[name] = getattr(joined, name)[order]
+        return order, events
+
+    def _new_slot(self, joined: _Joined, i: int, refused: list[Any]) -> int:
+        customer_id = joined.customer_id[i]
+        there = self._partition_of(customer_id, self.rule.partitions)
+        if there != self.partition:
+            detail = f"this customer belongs to partition {there}: the producer used another partitioner or key"
+            refused.append(self._refusal(joined, i, "wrong_partition", detail))
+            return -1
+        try:
+            return self.engine.table.slot_of(customer_id) if self.engine else -1
+        except TableFull:
+            refused.append(self._refusal(joined, i, "table_full", "customers_max is reached"))
+            return -1
+
+    @staticmethod
+    def _refusal(joined: _Joined, i: int, reason: str, detail: str) -> tuple[int, Any, Refusal]:
+        return int(joined.kind[i]), joined.record[i], Refusal(reason, detail)
+
+    @staticmethod
+    def _attributes(joined: _Joined, judge: Judge) -> NDArray[np.float64]:
+        """Attribute values of profile events, row by row as `events.attributes` numbers them."""
+        values = np.full((max(len(joined.profiles), 1), ATTRIBUTES_MAX), np.nan)
+        for row, attributes in enumerate(joined.profiles):
+            for k, (name, kind) in enumerate(judge.definitions.attributes):
+                values[row, k] = _attribute(attributes.get(name), kind)
+        return values
+
+    def _outcome(
+        self, first_seq: int, changes: NDArray[np.void], source: tuple[_Joined, list[int]] | None, sample: Any
+    ) -> Outcome:
+        engine = self.engine
+        assert engine is not None  # noqa: S101 - as above
+        outcome = Outcome(first_seq, sample=sample)
+        ids, generation = engine.table.ids, engine.adoption.generation
+        for row in changes:
+            change = ChangeTuple(*row.item())
+            judge = engine.judge if change.generation == generation else engine.older
+            address = None
+            if source is not None and change.event >= 0:
+                address = source[0].address(source[1][change.event], self.partition)
+            customer_id = ids[change.slot]
+            value = encode_change(change, judge, self.partition, customer_id, address)
+            outcome.changes.append((customer_id.encode(), value))
+            outcome.marks.append((change.dimension, change.trigger))
+        return outcome
+
+    def _sample(self, before_ms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Vectors for the trainer when stream time entered a new interval: every customer once a rotation."""
+        interval = self.stream_ms // self.rule.sample_interval_ms
+        if self.engine is None or interval == before_ms // self.rule.sample_interval_ms:
+            return None
+        rotation = self.rule.sample_rotation
+        slots = np.arange(interval % rotation, len(self.engine.table), rotation)
+        return self.engine.sample(slots, self.stream_ms) if len(slots) else None
+
+
+class _Joined:
+    """Columns of several topics one after the other, as arrays."""
+
+    def __init__(self, parts: Sequence[Columns], partition_kinds: Sequence[int]) -> None:
+        self.kind = np.repeat(np.array(partition_kinds, np.int64), [len(part.ts_ms) for part in parts])
+        self.ts_ms = np.array([t for part in parts for t in part.ts_ms], np.int64)
+        self.action = np.array([a for part in parts for a in part.action], np.int64)
+        self.amount_minor = np.array([a for part in parts for a in part.amount_minor], np.int64)
+        self.id_hash = np.array([h for part in parts for h in part.id_hash], np.uint64)
+        self.machine_open = np.array([m for part in parts for m in part.machine_open], np.int64)
+        self.record = [r for part in parts for r in part.record]
+        self.offset = np.array([r.offset for r in self.record], np.int64)
+        self.customer_id = [c for part in parts for c in part.customer_id]
+        self.event_id = [e for part in parts for e in part.event_id]
+        self.profiles = [a for part in parts for a in part.attributes]
+        is_profile = self.kind == PROFILE
+        self.attributes = np.where(is_profile, np.cumsum(is_profile) - 1, -1)
+
+    def address(self, i: int, partition: int) -> tuple[str, str, int, int]:
+        return self.event_id[i], TOPICS[int(self.kind[i])], partition, int(self.offset[i])
+
+
+def _join(inputs: Mapping[int, Columns]) -> _Joined:
+    kinds = sorted(inputs)
+    return _Joined([inputs[kind] for kind in kinds], kinds)
+
+
+def _attribute(value: Any, kind: str) -> float:
+    if value is None:
+        return float("nan")
+    if kind == "number":
+        return float(value) if isinstance(value, int | float) else float("nan")
+    return string_value(str(value).lower() if isinstance(value, bool) else str(value))
