@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 EVENT_TRIGGER, SILENCE, LATE, MERGE, MODEL, DEFINITION = range(6)
@@ -36,3 +38,30 @@ CHANGE = np.dtype(
     ],
     align=True,
 )
+
+
+class Change(NamedTuple):
+    """A CHANGE record taken out of the array: the same fields in the same order, as Python numbers."""
+
+    seq: int
+    previous_seq: int
+    slot: int
+    dimension: int
+    previous: int
+    segment: int
+    trigger: int
+    event: int
+    occurred_ms: int
+    decided_ms: int
+    confidence: float
+    margin: float
+    runner_up: int
+    reason: list[int]
+    reason_before: list[float]
+    reason_after: list[float]
+    contribution: list[float]
+    counter_term: int
+    counter_value: float
+    valid_until_ms: int
+    next_segment: int
+    generation: int

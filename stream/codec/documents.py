@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from models.changes import TRIGGERS
+from models.changes import TRIGGERS, Change
 from models.customers.row import NEVER_MS
 from models.definitions.document import CLUSTER, Term
 from models.engine import UNASSIGNED, Judge
@@ -30,10 +30,10 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
 
 
-def encode_change(change: Any, judge: Judge, partition: int, customer_id: str, address: Address | None) -> bytes:
+def encode_change(change: Change, judge: Judge, partition: int, customer_id: str, address: Address | None) -> bytes:
     """A change's record value.
 
-    `change` is a CHANGE record as a named tuple; `judge` has the names that apply to its codes; `address` is that of
+    `judge` has the names that apply to its codes; `address` is that of
     the event that triggered it.
     """
     d = change.dimension
@@ -75,7 +75,7 @@ def encode_change(change: Any, judge: Judge, partition: int, customer_id: str, a
     )
 
 
-def _rule_reasons(change: Any, terms: tuple[Term, ...]) -> list[dict[str, Any]]:
+def _rule_reasons(change: Change, terms: tuple[Term, ...]) -> list[dict[str, Any]]:
     reasons = []
     for k, before, after in zip(change.reason, change.reason_before, change.reason_after, strict=True):
         if k >= 0:
@@ -93,7 +93,7 @@ def _rule_reasons(change: Any, terms: tuple[Term, ...]) -> list[dict[str, Any]]:
     return reasons
 
 
-def _cluster_reasons(change: Any) -> list[dict[str, Any]]:
+def _cluster_reasons(change: Change) -> list[dict[str, Any]]:
     parts = zip(change.reason, change.reason_before, change.reason_after, change.contribution, strict=True)
     return [
         {
@@ -107,7 +107,7 @@ def _cluster_reasons(change: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _counterfactual(change: Any, judge: Judge) -> str | None:
+def _counterfactual(change: Change, judge: Judge) -> str | None:
     """The nearest border in words: what, if it were otherwise, would put the customer elsewhere."""
     if change.counter_term < 0:
         return None

@@ -33,14 +33,10 @@ EMAIL_CODES = {name: code for code, name in enumerate(EMAIL_ACTIONS)}
 class Record(Protocol):
     """One record of a topic, as aiokafka gives it (and the in-memory log)."""
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def timestamp(self) -> int: ...
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int  # Kafka's, in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class Columns:
     refused: list[tuple[Any, Refusal]] = field(default_factory=list)
 
 
-class _Bad(Exception):
+class _BadRecordError(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         self.refusal = Refusal(reason, detail)
 
@@ -83,12 +79,10 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
             if value is None:
                 _tombstone(columns, record)
                 continue
-            if len(value) > VALUE_BYTES_MAX:
-                raise _Bad("too_large", f"{len(value)} bytes, {VALUE_BYTES_MAX} are the most")
-            event: Any = decode_json(value)
+            event: Any = decode_json(value if len(value) <= VALUE_BYTES_MAX else _refuse_large(value))
             ts_ms = _epoch_ms(event.ts)
             _APPEND[kind](columns, event)
-        except _Bad as bad:
+        except _BadRecordError as bad:
             columns.refused.append((record, bad.refusal))
             continue
         except msgspec.ValidationError as error:
@@ -103,6 +97,10 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
     return columns
 
 
+def _refuse_large(value: bytes) -> bytes:
+    raise _BadRecordError("too_large", f"{len(value)} bytes, {VALUE_BYTES_MAX} are the most")
+
+
 def _click(columns: Columns, event: Any) -> None:
     _common(columns, event.event_id, CLICK_CODES[event.action], 0, 0)
 
@@ -110,10 +108,10 @@ def _click(columns: Columns, event: Any) -> None:
 def _purchase(columns: Columns, event: Any) -> None:
     amount = event.amount
     if not math.isfinite(amount) or abs(amount) * MINOR_PER_MAJOR > AMOUNT_MINOR_MAX:
-        raise _Bad("amount_out_of_range", "the amount is not a finite number below a million million")
+        raise _BadRecordError("amount_out_of_range", "the amount is not a finite number below a million million")
     minor = round(amount * MINOR_PER_MAJOR)
     if minor == 0:
-        raise _Bad("zero_amount", "an order has a positive amount, a refund a negative one")
+        raise _BadRecordError("zero_amount", "an order has a positive amount, a refund a negative one")
     _common(columns, event.event_id, 0, minor, 0)
 
 
@@ -124,7 +122,7 @@ def _email(columns: Columns, event: Any) -> None:
 def _profile(columns: Columns, event: Any) -> None:
     for name, value in event.attributes.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise _Bad("wrong_type", f"attribute {name[:40]!r} is not finite")
+            raise _BadRecordError("wrong_type", f"attribute {name[:40]!r} is not finite")
     columns.attributes.append(event.attributes)
     _common(columns, "", 0, 0, 0)
 
@@ -143,13 +141,13 @@ def _common(columns: Columns, event_id: str, action: int, amount_minor: int, mac
 def _tombstone(columns: Columns, record: Any) -> None:
     """A profile's null value forgets the attributes; its time is the record's."""
     if columns.kind != PROFILE:
-        raise _Bad("malformed", "the record has no value")
+        raise _BadRecordError("malformed", "the record has no value")
     if not record.key:
-        raise _Bad("missing_field", "a tombstone without a key names no customer")
+        raise _BadRecordError("missing_field", "a tombstone without a key names no customer")
     try:
         customer_id = record.key.decode()
     except UnicodeDecodeError:
-        raise _Bad("malformed", "the key is not UTF-8") from None
+        raise _BadRecordError("malformed", "the key is not UTF-8") from None
     columns.attributes.append({})
     _common(columns, "", 0, 0, 0)
     columns.ts_ms.append(max(record.timestamp, TS_MS_MIN))
@@ -162,12 +160,12 @@ def _epoch_ms(ts: int | str) -> int:
         try:
             moment = datetime.fromisoformat(ts)
         except ValueError:
-            raise _Bad("bad_time", "ts is neither ISO 8601 nor epoch milliseconds") from None
+            raise _BadRecordError("bad_time", "ts is neither ISO 8601 nor epoch milliseconds") from None
         if moment.tzinfo is None:
-            raise _Bad("bad_time", "ts has no time zone: end it with Z or an offset")
+            raise _BadRecordError("bad_time", "ts has no time zone: end it with Z or an offset")
         ts = round(moment.timestamp() * 1000)
     if ts < TS_MS_MIN:
-        raise _Bad("too_old", "ts is before 1990: an unset clock, or seconds for milliseconds")
+        raise _BadRecordError("too_old", "ts is before 1990: an unset clock, or seconds for milliseconds")
     return ts
 
 

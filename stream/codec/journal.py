@@ -85,4 +85,5 @@ def encode(entry: Entry) -> bytes:
 
 def decode(value: bytes) -> Entry:
     """The entry of a record value; raises msgspec.MsgspecError when it is not one."""
-    return _DECODER.decode(value)
+    entry: Entry = _DECODER.decode(value)
+    return entry

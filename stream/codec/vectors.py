@@ -50,17 +50,17 @@ def encode(
     ]
 
 
-class BrokenVectors(ValueError):
+class BrokenVectorsError(ValueError):
     """A record of the vectors topic that is no sample."""
 
 
 def decode(value: bytes) -> Vectors:
-    """Vectors of a record value; raises BrokenVectors when it is none."""
+    """Vectors of a record value; raises BrokenVectorsError when it is none."""
     try:
         packed = _DECODER.decode(value)
         vectors, amounts = packed.arrays()
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BrokenVectors(str(error)) from error
+        raise BrokenVectorsError(str(error)) from error
     if len(vectors) != len(amounts):
-        raise BrokenVectors("vectors and amounts are not of one length")
+        raise BrokenVectorsError("vectors and amounts are not of one length")
     return packed

@@ -23,6 +23,7 @@ class Feed:
             settings, "read_committed", client_id=client_id, records_max=settings.batch_records
         )
         self._paused: set[TopicPartition] = set()
+        self.generation = 0  # raised by every assign: what a poll brings belongs to the one it began under
 
     async def start(self) -> None:
         """Connect."""
@@ -35,6 +36,7 @@ class Feed:
     def assign(self, positions: dict[Place, int]) -> None:
         """Read from exactly these places from now on, each from its position."""
         places = {self._place(place): offset for place, offset in positions.items()}
+        self.generation += 1
         self._paused.clear()
         self._consumer.assign(list(places))
         for place, offset in places.items():
@@ -55,10 +57,11 @@ class Feed:
         tp = self._place(place)
         if tp not in self._consumer.assignment():
             return None
-        end = self._consumer.last_stable_offset(tp)
+        end: int | None = self._consumer.last_stable_offset(tp)
         if end is None:
             return None
-        return max(end - await self._consumer.position(tp), 0)
+        position: int = await self._consumer.position(tp)
+        return max(end - position, 0)
 
     def pause(self, place: Place, *, paused: bool) -> None:
         """Stop or go on fetching from a place."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -12,11 +14,12 @@ from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionE
 
 from stream.errors import SegstreamError
 from stream.kafka import client
-from stream.worker.log import Fenced, Keyed, LogUnavailable
+from stream.worker.log import FencedError, Keyed, LogUnavailableError
 
 if TYPE_CHECKING:
     from stream.settings import Settings
 
+READERS_MAX = 8  # kept open between ranges: the four inputs, the journal and what a recovery reads beside them
 POLL_MS = 200  # how long a range read waits for the next records before it looks at its position again
 
 
@@ -27,6 +30,7 @@ class KafkaLog:
         self._settings = settings
         self._producer: AIOKafkaProducer = client.producer(settings)
         self._timeout_s = settings.ack_timeout_seconds
+        self._idle: list[RangeReader] = []
 
     async def start(self) -> None:
         """Connect."""
@@ -34,6 +38,7 @@ class KafkaLog:
 
     async def stop(self) -> None:
         """Disconnect, within the ack timeout."""
+        await self.forget_readers()
         await asyncio.wait_for(self._producer.stop(), self._timeout_s)
 
     def _name(self, topic: str) -> str:
@@ -49,11 +54,11 @@ class KafkaLog:
         try:
             answer = await asyncio.wait_for(asyncio.shield(future), self._timeout_s)
         except TimeoutError:
-            raise LogUnavailable(f"no acknowledgement within {self._timeout_s:g} s") from None
+            raise LogUnavailableError(f"no acknowledgement within {self._timeout_s:g} s") from None
         except KafkaError as error:
-            raise LogUnavailable(f"a write failed: {error}") from error
+            raise LogUnavailableError(f"a write failed: {error}") from error
         if answer is None or answer.offset < 0:
-            raise LogUnavailable("a write was acknowledged without an offset")
+            raise LogUnavailableError("a write was acknowledged without an offset")
         return answer
 
     async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
@@ -70,27 +75,43 @@ class KafkaLog:
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, committed: bool
     ) -> AsyncIterator[list[Any]]:
-        """See Log.read."""
+        """See Log.read. A reader that stands at `start` already goes on: ranges one after the other cost one."""
         if start >= end:
             return
-        place = TopicPartition(self._name(topic), partition)
-        consumer = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
-        await consumer.start()
+        reader = await self._reader_at(topic, partition, start, committed=committed)
         try:
-            consumer.assign([place])
-            consumer.seek(place, start)
-            while await consumer.position(place) < end:
-                batches = await consumer.getmany(place, timeout_ms=POLL_MS)
-                records = [record for record in batches.get(place, ()) if record.offset < end]
+            while (records := await reader.next(end)) is not None:
                 if records:
                     yield records
         except KafkaError as error:
+            await reader.close()
             raise SegstreamError(
-                f"{place.topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
-                "the records are gone or the broker is: see docs/operations.md",
+                f"{topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
+                "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
             ) from error
-        finally:
-            await consumer.stop()
+        except BaseException:
+            await reader.close()
+            raise
+        self._idle.append(reader)
+        if len(self._idle) > READERS_MAX:
+            await self._idle.pop(0).close()
+
+    async def _reader_at(self, topic: str, partition: int, start: int, *, committed: bool) -> RangeReader:
+        place = (self._name(topic), partition, committed)
+        for reader in self._idle:
+            if reader.place == place:
+                self._idle.remove(reader)
+                reader.seek(start)
+                return reader
+        reader = RangeReader(self._settings, place)
+        await reader.start(start)
+        return reader
+
+    async def forget_readers(self) -> None:
+        """See Log.forget_readers."""
+        idle, self._idle = self._idle, []
+        for reader in idle:
+            await reader.close()
 
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
         """See Log.bounds."""
@@ -124,6 +145,53 @@ class KafkaLog:
             await admin.close()
 
 
+class RangeReader:
+    """One consumer over one partition, which remembers what it fetched beyond the range asked for."""
+
+    def __init__(self, settings: Settings, place: tuple[str, int, bool]) -> None:
+        self.place = place
+        topic, partition, committed = place
+        self._tp = TopicPartition(topic, partition)
+        self._consumer = client.reader(settings, "read_committed" if committed else "read_uncommitted")
+        self._left: list[Any] = []
+        self._next = 0
+
+    async def start(self, start: int) -> None:
+        """Connect and stand at `start`."""
+        await self._consumer.start()
+        self._consumer.assign([self._tp])
+        self._consumer.seek(self._tp, start)
+        self._next = start
+
+    def seek(self, start: int) -> None:
+        """Stand at `start`; keeps what is fetched already when it goes on from there."""
+        if start != self._next:
+            self._left.clear()
+            self._consumer.seek(self._tp, start)
+            self._next = start
+
+    async def next(self, end: int) -> list[Any] | None:
+        """Some records below `end`, perhaps none yet; None when there are no more."""
+        if not self._left:
+            if await self._consumer.position(self._tp) >= end:
+                self._next = end
+                return None
+            self._left = (await self._consumer.getmany(self._tp, timeout_ms=POLL_MS)).get(self._tp, [])
+        cut = bisect_left(self._left, end, key=_offset)
+        records, self._left = self._left[:cut], self._left[cut:]
+        if self._left:
+            self._next = end
+            return records or None
+        return records
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+
+_offset = attrgetter("offset")
+
+
 class KafkaTransactions:
     """See stream.worker.log.Transactions."""
 
@@ -138,11 +206,11 @@ class KafkaTransactions:
             async with asyncio.timeout(self._settings.ack_timeout_seconds):
                 return await self._write(parts)
         except ProducerFenced as error:
-            raise Fenced from error
+            raise FencedError from error
         except TimeoutError:
-            raise LogUnavailable("a checkpoint was not acknowledged in time") from None
+            raise LogUnavailableError("a checkpoint was not acknowledged in time") from None
         except KafkaError as error:
-            raise LogUnavailable(f"a checkpoint failed: {error}") from error
+            raise LogUnavailableError(f"a checkpoint failed: {error}") from error
 
     async def _write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
         await self._producer.begin_transaction()

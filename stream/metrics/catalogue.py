@@ -15,7 +15,11 @@ PREFIX = "segstream_"
 Kind = Literal["counter", "gauge", "histogram"]
 
 # An event's way to its published change: 1 ms is the floor of a Kafka round trip, 10 s is an incident.
-LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Close together where a worker that keeps up is, so that a quantile read between two of them means something.
+LATENCY_BUCKETS = (
+    0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08,
+    0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
 # One stage of one batch: a small batch decodes in 50 us, a stage of seconds is the ack deadline coming near.
 STAGE_BUCKETS = (
     0.00005,
@@ -95,6 +99,12 @@ CATALOGUE: tuple[Metric, ...] = (
     # what came in and went out
     Metric("segstream_events_applied_total", "counter", "Events applied to customers.", labels=(TOPIC,)),
     Metric("segstream_dead_letters_total", "counter", "Records refused.", labels=(REASON,)),
+    Metric("segstream_duplicate_events_total", "counter", "Applied events known already: ignored."),
+    Metric(
+        "segstream_late_events_total",
+        "counter",
+        "Applied events older than what their customer was judged at.",
+    ),
     Metric("segstream_changes_total", "counter", "Segment changes published.", labels=(DIMENSION, TRIGGER)),
     Metric("segstream_suppressed_flips_total", "counter", "Changes held back by dwell.", labels=(DIMENSION,)),
     # one batch and its stages

@@ -23,6 +23,8 @@ class Metrics:
 
     events_applied: Counter
     dead_letters: Counter
+    duplicate_events: Counter
+    late_events: Counter
     changes: Counter
     suppressed_flips: Counter
     batches: Counter

@@ -74,19 +74,21 @@ def _follow(app: faust.App, settings: Settings, host: Host) -> None:
     """Tell the host what the group gave and took."""
     vectors = settings.prefix + VECTORS_TOPIC
 
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]  # faust ships no usable types
-    async def assigned(_: Any, assigned: set[TP], **_kwargs: Any) -> None:
+    async def on_assigned(_: Any, assigned: set[TP], **_kwargs: Any) -> None:
         numbers = {tp.partition for tp in assigned if tp.topic != vectors}
         logger.info("assigned partitions %s", sorted(numbers))
         await host.assigned(numbers, trainer=any(tp.topic == vectors for tp in assigned))
 
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # as above
-    async def revoked(_: Any, revoked: set[TP], **_kwargs: Any) -> None:
+    async def on_revoked(*_args: Any, **_kwargs: Any) -> None:
         host.revoked()
+
+    signals: Any = app  # Faust types its signals for handlers of one argument
+    signals.on_partitions_assigned.connect(on_assigned)
+    signals.on_partitions_revoked.connect(on_revoked)
 
 
 def _life_of(host: Host) -> type[Service]:
-    class HostService(Service):  # type: ignore[misc]  # mode ships no usable types
+    class HostService(Service):
         """Starts and stops the host with the app."""
 
         async def on_start(self) -> None:
@@ -107,7 +109,8 @@ def _group_committer(app: faust.App, settings: Settings) -> Any:
         if not positions:
             return
         try:
-            await app.consumer.commit_positions(positions)
+            consumer: Any = app.consumer  # ours: see transport
+            await consumer.commit_positions(positions)
         except Exception as error:  # noqa: BLE001 - informative only: nothing of ours reads these offsets
             logger.debug("group offsets not committed: %s", error)
 

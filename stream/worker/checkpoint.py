@@ -37,22 +37,22 @@ class Cycle:
     needed_from: int = -1
     started_at: int = -1
     customers: int = 0
-    slice: int = 0
+    part: int = 0  # slices of this cycle that have been written
 
     def next_slice(self, customers: int) -> slice:
         """The slots that the next checkpoint carries besides the changed ones."""
-        if self.slice == 0:
+        if self.part == 0:
             self.customers = customers
         step = -(-self.customers // SLICES)
-        return slice(self.slice * step, min((self.slice + 1) * step, self.customers))
+        return slice(self.part * step, min((self.part + 1) * step, self.customers))
 
     def written(self, first_offset: int) -> None:
         """A checkpoint whose first record has this offset was committed."""
-        if self.slice == 0:
+        if self.part == 0:
             self.started_at = first_offset
-        self.slice += 1
-        if self.slice >= SLICES:
-            self.needed_from, self.slice = self.started_at, 0
+        self.part += 1
+        if self.part >= SLICES:
+            self.needed_from, self.part = self.started_at, 0
 
 
 class Draft:

@@ -19,7 +19,7 @@ from stream.kafka.feed import Feed
 from stream.kafka.log import KafkaLog
 from stream.kafka.partitioner import partition_of
 from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
-from stream.worker.log import Fenced, LogUnavailable
+from stream.worker.log import FencedError, LogUnavailableError
 from stream.worker.observer import Observer
 from stream.worker.partition import Partition
 from stream.worker.replica import Rule
@@ -62,6 +62,7 @@ class Host:
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._stopping = False
+        self._document_ends: dict[str, int] = {}
         self.wanted: frozenset[int] = frozenset()
         self._worker = f"{os.uname().nodename}-{os.getpid()}"
 
@@ -79,19 +80,23 @@ class Host:
         await self._log.start()
         await self._feed.start()
         await self._document_feed.start()
-        ends = {}
-        starts = {}
-        for topic in (DEFINITIONS_TOPIC, MODELS_TOPIC):
-            starts[topic, 0], ends[topic] = await self._log.bounds(topic, 0, committed=True)
-            async for records in self._log.read(topic, 0, starts[topic, 0], ends[topic], committed=True):
-                self.documents.add(topic, records)
+        await self._read_documents()
         name = self._definitions.digest.encode()
         await (await self._log.publish(DEFINITIONS_TOPIC, 0, [(name, self._document)]))
-        self._document_feed.assign({(topic, 0): end for topic, end in ends.items()})
+        self._document_feed.assign({(topic, 0): end for topic, end in self._document_ends.items()})
         self._spawn("feed", self._run_feed())
         self._spawn("documents", self._run_documents())
         self._spawn("look", self._run_look())
         self._started.set()
+
+    async def _read_documents(self) -> None:
+        """Read both document topics to their present ends: a journal may name what came a moment ago."""
+        for topic in (DEFINITIONS_TOPIC, MODELS_TOPIC):
+            first, end = await self._log.bounds(topic, 0, committed=True)
+            start = max(first, self._document_ends.get(topic, first))
+            async for records in self._log.read(topic, 0, start, end, committed=True):
+                self.documents.add(topic, records)
+            self._document_ends[topic] = end
 
     async def stop(self) -> None:
         """Checkpoint and let go of everything, within the time that the settings give."""
@@ -119,7 +124,7 @@ class Host:
             raise
         except SegstreamError as error:
             self._die(name, f"{error.message}\n  {error.advice}")
-        except (LogUnavailable, KafkaError, OSError) as error:
+        except (LogUnavailableError, KafkaError, OSError) as error:
             self._die(name, f"{type(error).__name__}: {error}; a supervisor should start this worker again")
         except BaseException:
             logger.exception("%s failed", name)
@@ -146,7 +151,7 @@ class Host:
         self.metrics.rebalances.inc()
         async with self._assigning:
             gone = [number for number in self.partitions if number not in numbers]
-            await asyncio.gather(*(self._release(number) for number in gone))
+            await asyncio.gather(*(self._release_soon(number) for number in gone))
             for number in sorted(numbers - set(self.partitions)):
                 partition = Partition(
                     number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule,
@@ -158,10 +163,10 @@ class Host:
 
     async def _own(self, partition: Partition) -> None:
         try:
-            await partition.claim(self._worker)
+            await partition.claim(self._worker, self._read_documents)
             self._reassign_feed()
             await partition.run()
-        except Fenced:
+        except FencedError:
             logger.warning("partition %d has a newer owner: given up", partition.number)
             self.metrics.fenced.inc()
             await partition.close()
@@ -174,7 +179,15 @@ class Host:
             self._reassign_feed()
         await asyncio.sleep(self._settings.session_timeout_seconds)
         if partition.number in self.wanted and partition.number not in self.partitions and not self._stopping:
-            raise LogUnavailable(f"partition {partition.number} was taken while the group says it is ours")
+            raise LogUnavailableError(f"partition {partition.number} was taken while the group says it is ours")
+
+    async def _release_soon(self, number: int) -> None:
+        """Release within the session timeout: the group waits for us meanwhile; what is not done, recovery does."""
+        try:
+            async with asyncio.timeout(self._settings.session_timeout_seconds / 2):
+                await self._release(number)
+        except TimeoutError:
+            logger.warning("partition %d was let go before its last checkpoint", number)
 
     async def _release(self, number: int) -> None:
         partition = self.partitions.pop(number)
@@ -186,7 +199,7 @@ class Host:
                 await self._commit_group(partition)
             else:
                 await partition.close()
-        except Fenced:
+        except FencedError:
             logger.info("partition %d was taken before its last checkpoint", number)
         if task is not None:
             task.cancel()
@@ -208,8 +221,10 @@ class Host:
         start, _ = await self._log.bounds(VECTORS_TOPIC, 0, committed=True)
         try:
             await TrainerService(self._settings, self.documents, self.metrics, transactions).run(start)
-        except Fenced:
+        except FencedError:
             logger.warning("a newer trainer has taken over")
+            await asyncio.sleep(self._settings.session_timeout_seconds)  # by then the group has told us, if it is so
+            raise LogUnavailableError("the trainer was superseded while the group says it is ours") from None
         finally:
             await transactions.close()
 
@@ -236,13 +251,17 @@ class Host:
         while True:
             started = self._clock.monotonic_s()
             count = 0
+            generation = self._feed.generation
+            polled = await self._feed.poll(POLL_MS)
+            if generation != self._feed.generation:
+                self._reassign_feed()  # read anew from what each input has: some of this may be of before
+                continue
             limit_ms = self._clock.wall_ms() + self._settings.future_ms_max
-            for (topic, number), records in (await self._feed.poll(POLL_MS)).items():
+            for (topic, number), records in polled.items():  # nothing is awaited in here: the generation holds
                 count += len(records)
                 partition = self.partitions.get(number)
                 if partition is not None and partition.progress.live:
                     partition.inputs.by_kind[TOPICS.index(topic)].add(records, limit_ms)
-                    await asyncio.sleep(0)
             await self._note_ends()
             spent = self._clock.monotonic_s() - started
             await asyncio.sleep(max(GATHER_SECONDS - spent, 0.0) if count < LIGHT_RECORDS else 0)
@@ -275,7 +294,7 @@ class Host:
             self.observer.looked(self._live())
             now = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
             if self._settings.clock == "live" and abs(now - drift) > CLOCK_JUMP_SECONDS:
-                raise LogUnavailable(f"the wall clock jumped by {now - drift:.0f} s")
+                raise LogUnavailableError(f"the wall clock jumped by {now - drift:.0f} s")
 
     # -- health ------------------------------------------------------------------------------------------------------
 

@@ -134,7 +134,9 @@ class Inputs:
         return now_s - self._waiting_since < IDLE_SECONDS_MAX
 
     def _cut(self, counts: dict[int, int]) -> Taken:
-        positions, columns, embedded = [], {}, []
+        positions: list[Position] = []
+        columns: dict[int, Columns] = {}
+        embedded: list[Embedded] = []
         oldest = 2**62
         for kind, count in sorted(counts.items()):
             if not count:
@@ -153,7 +155,7 @@ class Inputs:
             times = [t for t in columns.ts_ms if t <= limit_ms]
             if times:
                 entry = self.by_kind[kind]
-                entry.newest_ms = max(entry.newest_ms, max(times))
+                entry.newest_ms = max(entry.newest_ms, *times)
 
     def stream_ms(self) -> int | None:
         """The newest event time up to which every input has been read, or None while one is unknown.

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 Keyed = tuple[bytes | None, bytes | None]
 
 
-class Fenced(Exception):
+class FencedError(Exception):
     """A newer owner has taken the partition: stop at once and publish nothing."""
 
 
-class LogUnavailable(Exception):
+class LogUnavailableError(Exception):
     """The log did not answer in time, or answered with what cannot be trusted: the process must end."""
 
 
@@ -22,7 +22,7 @@ class Transactions(Protocol):
     async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
         """Write records to topics (of this partition) in one transaction; returns each topic's first offset.
 
-        Raises Fenced when a newer holder exists: none of the records is ever visible.
+        Raises FencedError when a newer holder exists: none of the records is ever visible.
         """
         ...
 
@@ -35,7 +35,7 @@ class Log(Protocol):
     """Topics of records. `topic` is the plain name; partitions are numbered."""
 
     async def append(self, topic: str, partition: int, value: bytes) -> int:
-        """Append one record and return its offset; raises LogUnavailable without an answer in time."""
+        """Append one record and return its offset; raises LogUnavailableError without an answer in time."""
         ...
 
     async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
@@ -52,6 +52,10 @@ class Log(Protocol):
 
     async def transactions(self, identity: str, partition: int) -> Transactions:
         """Take a transactional identity from whoever holds it, to write to partition `partition` of topics."""
+        ...
+
+    async def forget_readers(self) -> None:
+        """Close what `read` kept open for the next range."""
         ...
 
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:

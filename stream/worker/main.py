@@ -28,6 +28,7 @@ def run(settings: Settings) -> int:
     )
     for noisy in ("faust", "aiokafka", "mode", "kafka"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("faust.app.base").setLevel(logging.ERROR)  # warns of sensors that this app does not have
     logger.info("segstream worker\n%s", settings.describe())
     refuse_wrong_topics(settings)
     loop = asyncio.new_event_loop()

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.changes import TRIGGERS
 from models.events import TOPICS
+from models.workspace import COUNTERS, DUPLICATES, LATE_EVENTS
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -26,6 +27,7 @@ class Observer:
         self.metrics = metrics
         self._clock = clock
         self._send_vectors = send_vectors
+        self._counted: dict[int, Any] = {}  # the engine's counters as told so far, by partition
 
     async def sampled(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
         """Vectors of some customers, for the trainer."""
@@ -37,8 +39,9 @@ class Observer:
         if taken is not None:
             metrics.batches.inc()
             metrics.batch_records.observe(taken.count)
-            for kind, columns in taken.columns.items():
-                metrics.events_applied.labels(TOPICS[kind]).inc(len(columns.ts_ms))
+            for topic, count in zip(TOPICS, outcome.applied_by_kind, strict=True):
+                metrics.events_applied.labels(topic).inc(count)
+            self._count(partition)
         for reason in outcome.reasons:
             metrics.dead_letters.labels(reason).inc()
         engine = partition.replica.engine
@@ -49,6 +52,16 @@ class Observer:
         for (d, trigger), count in zip(marks.tolist(), counts.tolist(), strict=True):
             name = dimensions[d].name if d < len(dimensions) else "retired"
             metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
+
+    def _count(self, partition: Partition) -> None:
+        """What the kernel counted since the last batch."""
+        engine = partition.replica.engine
+        if engine is None:
+            return
+        before = self._counted.get(partition.number, np.zeros(COUNTERS, np.int64))
+        now = self._counted[partition.number] = engine.counters.copy()
+        self.metrics.duplicate_events.inc(int(now[DUPLICATES] - before[DUPLICATES]))
+        self.metrics.late_events.inc(int(now[LATE_EVENTS] - before[LATE_EVENTS]))
 
     def published(self, publication: Publication) -> None:
         """The changes of one entry were acknowledged."""
@@ -80,7 +93,9 @@ class Observer:
         self.metrics.checkpoint_timestamp_seconds.labels(number).set(marker.wall_ms / 1000)
 
     def recovered(self, partition: Partition, seconds: float, found: Any) -> None:
-        """A claimed partition went live."""
+        """A claimed partition went live: what it had counted before is another worker's to tell."""
+        engine = partition.replica.engine
+        self._counted[partition.number] = engine.counters.copy() if engine else np.zeros(COUNTERS, np.int64)
         self.metrics.recovery_seconds.observe(seconds)
         self.metrics.recovered_events.inc(found.events)
         self.metrics.customers.labels(str(partition.number)).set(partition.replica.customers)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from models.events import PROFILE, TOPICS
 from stream.codec import journal
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
-from stream.worker.log import Fenced, Keyed, Log, Transactions
+from stream.worker.log import FencedError, Keyed, Log, Transactions
 from stream.worker.recovery import JournalReader, recover
 from stream.worker.replica import Outcome, Replica, Rule
 
@@ -111,12 +111,15 @@ class Partition:
 
     # -- the claim ---------------------------------------------------------------------------------------------------
 
-    async def claim(self, worker: str) -> None:
+    async def claim(self, worker: str, read_documents: Callable[[], Awaitable[None]]) -> None:
         """Take the partition and catch up with its past; afterwards `inputs` say where to read on."""
         started = self._clock.monotonic_s()
         self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
-        entry = journal.Claim(worker, "", self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms())
+        entry = journal.Claim(
+            worker, self._settings.brokers, self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms()
+        )
         epoch = await self._log.append("segment-journal", self.number, journal.encode(entry))
+        await read_documents()
         found = await recover(self._log, self.replica, epoch, self._documents.get)
         self.replica.execute(epoch, entry, {})
         self.progress.journal_next = epoch + 1
@@ -130,6 +133,7 @@ class Partition:
             if position is None:  # nothing of this input was ever applied: from the first record kept
                 position, _ = await self._log.bounds(topic, self.number, committed=True)
             self.inputs.open(kind, position)
+        await self._log.forget_readers()
         self.progress.live = True
         self._observer.recovered(self, self._clock.monotonic_s() - started, found)
 
@@ -152,7 +156,7 @@ class Partition:
     # -- the life ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Apply what comes until stopped; raises Fenced or LogUnavailable."""
+        """Apply what comes until stopped; raises FencedError or LogUnavailableError."""
         while not self._stopping:
             async with self.lock:
                 worked = await self._turn()
@@ -245,7 +249,7 @@ class Partition:
         async for records in gap:
             for record in records:
                 if isinstance(reader.accept(record.offset, record.value), journal.Claim):
-                    raise Fenced
+                    raise FencedError
 
     async def _publish(self, offset: int, outcome: Outcome, taken: Taken | None) -> None:
         """Step 4. Nothing is awaited but room in the producer: acks are collected in order by _drain."""

@@ -16,7 +16,7 @@ from stream.codec.events import Columns, decode, digest
 from stream.codec.state import Marker
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, last_marker, restore
-from stream.worker.log import Fenced, Keyed, Log
+from stream.worker.log import FencedError, Keyed, Log
 from stream.worker.replica import Outcome, Replica
 
 SOURCE_HINT = "see docs/operations.md, 'source records are gone'"
@@ -38,15 +38,16 @@ class Recovered:
 class JournalReader:
     """Entries of one journal that count: those of the epoch of the latest claim before them."""
 
-    def __init__(self, partition: int, epoch: int) -> None:
+    def __init__(self, partition: int, epoch: int, fingerprint: str = "") -> None:
         self.partition = partition
         self.epoch = epoch
+        self.fingerprint = fingerprint  # of the engine that executed what comes next
 
     def accept(self, offset: int, value: bytes) -> journal.Entry | None:
         """The entry if it counts, else None; a claim counts and begins its own epoch."""
         entry = journal.decode(value)
         if isinstance(entry, journal.Claim):
-            self.epoch = offset
+            self.epoch, self.fingerprint = offset, entry.fingerprint
             return entry
         return entry if entry.epoch == self.epoch else None
 
@@ -54,13 +55,13 @@ class JournalReader:
 async def recover(log: Log, replica: Replica, claim_offset: int, document: Callable[[str], Any]) -> Recovered:
     """Bring an empty replica up to (not including) the claim at `claim_offset`.
 
-    Raises Fenced when a newer claim is found, SegstreamError when source records are gone or differ.
+    Raises FencedError when a newer claim is found, SegstreamError when source records are gone or differ.
     """
     marker = await last_marker(log, replica.partition)
     cycle, start = Cycle(), 0
     if marker is not None:
         if marker.journal_next > claim_offset:
-            raise Fenced  # a newer owner has claimed and even checkpointed
+            raise FencedError  # a newer owner has claimed and even checkpointed
         cycle, start = await restore(log, replica, marker, document), marker.journal_next
     first, _ = await log.bounds("segment-journal", replica.partition, committed=False)
     if first > start and (marker is not None or first > 0):
@@ -97,28 +98,25 @@ async def _execute(
     published: dict[int, bytes],
     result: Recovered,
 ) -> None:
-    reader = JournalReader(replica.partition, replica.epoch)
-    checked = False
+    ours = replica.rule.fingerprint()
+    reader = JournalReader(replica.partition, replica.epoch, marker.fingerprint if marker else ours)
     async for records in log.read("segment-journal", replica.partition, start, claim_offset, committed=False):
         for record in records:
             entry = reader.accept(record.offset, record.value)
             if entry is None:
                 continue
-            if not checked:
-                _check_fingerprint(replica, marker)
-                checked = True
+            if not isinstance(entry, journal.Claim) and reader.fingerprint != ours:
+                raise _other_engine(replica.partition)
             inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
             outcome = replica.execute(record.offset, entry, inputs)
             _compare(replica.partition, outcome, published, result, record.offset)
 
 
-def _check_fingerprint(replica: Replica, marker: Marker | None) -> None:
-    if marker is not None and marker.fingerprint != replica.rule.fingerprint():
-        raise SegstreamError(
-            f"partition {replica.partition} has entries after its checkpoint that another engine or other settings "
-            "executed",
-            "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade",
-        )
+def _other_engine(partition: int) -> SegstreamError:
+    return SegstreamError(
+        f"partition {partition} has entries after its checkpoint that another engine or other settings executed",
+        "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade",
+    )
 
 
 def _compare(partition: int, outcome: Outcome, published: dict[int, bytes], result: Recovered, offset: int) -> None:

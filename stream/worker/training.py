@@ -15,7 +15,7 @@ from models.clusters.snapshot import digest
 from models.clusters.trainer import Trainer
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.codec.definitions import encode_snapshot
-from stream.codec.vectors import BrokenVectors, decode
+from stream.codec.vectors import BrokenVectorsError, decode
 from stream.kafka.feed import Feed
 from stream.worker.documents import MODELS_TOPIC, Documents
 
@@ -84,7 +84,7 @@ class TrainerService:
     async def _learn(self, trainer: Trainer, record: Any) -> None:
         try:
             packed = decode(record.value)
-        except BrokenVectors as error:
+        except BrokenVectorsError as error:
             logger.warning("%s offset %d is no sample: %s", TOPIC, record.offset, error)
             return
         key = (packed.partition, packed.part)

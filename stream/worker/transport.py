@@ -17,7 +17,7 @@ from faust.types import TP
 PULSE_SECONDS = 1.0  # a poll of nothing, which tells aiokafka that the worker is alive
 
 
-class MembershipConsumer(driver.Consumer):  # type: ignore[misc]  # faust ships no usable types
+class MembershipConsumer(driver.Consumer):
     """Keeps the group membership; fetches no records."""
 
     async def _drain_messages(self, fetcher: Any) -> None:
@@ -40,7 +40,7 @@ class MembershipConsumer(driver.Consumer):  # type: ignore[misc]  # faust ships 
         await asyncio.wait_for(self._commit(positions), PULSE_SECONDS)
 
 
-class MembershipTransport(driver.Transport):  # type: ignore[misc]  # as above
+class MembershipTransport(driver.Transport):
     """The transport that makes such consumers."""
 
     Consumer = MembershipConsumer
