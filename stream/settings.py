@@ -179,6 +179,13 @@ def env_name(name: str) -> str:
     return ENV_PREFIX + name.upper()
 
 
+def environment_of(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a child process that shall have exactly these settings: ours, with them in it."""
+    environ = os.environ if environ is None else environ
+    kept = {name: value for name, value in environ.items() if not name.startswith(ENV_PREFIX)}
+    return kept | {env_name(one.name): str(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+
+
 def help_of(name: str) -> str:
     """Return the one-line meaning of a setting, for flags and documents."""
     return str(next(one.metadata["help"] for one in dataclasses.fields(Settings) if one.name == name))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
 
@@ -31,6 +31,8 @@ class KafkaLog:
         self._producer: AIOKafkaProducer = client.producer(settings)
         self._timeout_s = settings.ack_timeout_seconds
         self._idle: list[RangeReader] = []
+        self._askers: dict[bool, AIOKafkaConsumer] = {}
+        self._asking = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect."""
@@ -39,6 +41,8 @@ class KafkaLog:
     async def stop(self) -> None:
         """Disconnect, within the ack timeout."""
         await self.forget_readers()
+        for asker in self._askers.values():
+            await asker.stop()
         await asyncio.wait_for(self._producer.stop(), self._timeout_s)
 
     def _name(self, topic: str) -> str:
@@ -116,14 +120,20 @@ class KafkaLog:
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
         """See Log.bounds."""
         place = TopicPartition(self._name(topic), partition)
-        consumer = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
-        await consumer.start()
-        try:
-            first = await consumer.beginning_offsets([place])
-            last = await consumer.end_offsets([place])
-        finally:
-            await consumer.stop()
+        asker = await self._asker(committed=committed)
+        first = await asker.beginning_offsets([place])
+        last = await asker.end_offsets([place])
         return first[place], last[place]
+
+    async def _asker(self, *, committed: bool) -> AIOKafkaConsumer:
+        """A consumer that only asks for offsets; kept, since the first question about a topic takes 0.1 s."""
+        async with self._asking:
+            asker = self._askers.get(committed)
+            if asker is None:
+                asker = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
+                await asker.start()
+                self._askers[committed] = asker
+            return asker
 
     async def transactions(self, identity: str, partition: int) -> KafkaTransactions:
         """See Log.transactions."""
