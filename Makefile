@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+SEEDS ?= 1000
 
 # The first interpreter that really runs (a version manager's stand-in may exist and not run) and is new enough.
 FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check bench fmt reference lock clean
+.PHONY: help demo test check simulation bench fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -33,6 +34,9 @@ check: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n
+	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
 	@$(BIN)/segstream bench throughput $(ARGS)

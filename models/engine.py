@@ -29,7 +29,7 @@ CHANGES_MAX = 8192  # changes the kernel writes before Python takes them out: 1.
 UNASSIGNED = "unassigned"  # the cluster of everybody before there is a model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Judge:
     """What rows are judged by, with the names: definitions, an optional model snapshot, and their compiled form."""
 
@@ -54,6 +54,8 @@ class Judge:
 
 def judge_of(definitions: Definitions, snapshot: Snapshot | None) -> Judge:
     """Compile definitions and a snapshot into a Judge."""
+    if snapshot is not None and snapshot.features != CLUSTER_FEATURES:
+        raise ValueError(f"the model is made of {snapshot.features}, this version scores {CLUSTER_FEATURES}")
     plan, terms = compile_plan(definitions)
     if snapshot is None:
         model = empty_arrays(definitions.cuts, len(CLUSTER_FEATURES))

@@ -102,7 +102,7 @@ class Copy:
     def __init__(self, table: Table, extra: slice) -> None:
         self.table = table
         self.slots = table.freeze(extra)
-        self.rows = np.empty(len(self.slots), ROW)
+        self.rows = np.zeros(len(self.slots), ROW)  # zeros: the padding of a record is written out too
         self.due_ms = np.empty(len(self.slots), np.int64)
         self._next = 0
 

@@ -23,9 +23,14 @@ from models.events import (
     PROFILE,
     TS_MS_MIN,
 )
-from stream.codec.schemas import DECODERS
+from stream.codec.schemas import DECODERS, ID_LENGTH_MAX
+from stream.codec.state import CHECKPOINT_KEY
 
 VALUE_BYTES_MAX = 262_144  # an event is a few hundred bytes; a quarter of a megabyte is not one
+KEY_BYTES_MAX = 4 * ID_LENGTH_MAX  # of a tombstone, whose key is the customer id: UTF-8 has up to four bytes a sign
+TS_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999: later ones have no ISO 8601 form
+ATTRIBUTE_MAX = 2**63  # nothing that people have attributes for is larger; also refuses infinity
+RESERVED_ID = CHECKPOINT_KEY.decode()  # a customer of this name would overwrite the memberships' own record
 CLICK_CODES = {name: code for code, name in enumerate(CLICK_ACTIONS)}
 EMAIL_CODES = {name: code for code, name in enumerate(EMAIL_ACTIONS)}
 
@@ -79,7 +84,9 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
             if value is None:
                 _tombstone(columns, record)
                 continue
-            event: Any = decode_json(value if len(value) <= VALUE_BYTES_MAX else _refuse_large(value))
+            event: Any = decode_json(value if len(value) <= VALUE_BYTES_MAX else _refuse_large())
+            if event.customer_id == RESERVED_ID:
+                raise _reserved()
             ts_ms = _epoch_ms(event.ts)
             _APPEND[kind](columns, event)
         except _BadRecordError as bad:
@@ -97,8 +104,8 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
     return columns
 
 
-def _refuse_large(value: bytes) -> bytes:
-    raise _BadRecordError("too_large", f"{len(value)} bytes, {VALUE_BYTES_MAX} are the most")
+def _refuse_large() -> bytes:
+    raise _BadRecordError("too_large", f"more than {VALUE_BYTES_MAX} bytes")
 
 
 def _click(columns: Columns, event: Any) -> None:
@@ -121,8 +128,8 @@ def _email(columns: Columns, event: Any) -> None:
 
 def _profile(columns: Columns, event: Any) -> None:
     for name, value in event.attributes.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise _BadRecordError("wrong_type", f"attribute {name[:40]!r} is not finite")
+        if isinstance(value, int | float) and not abs(value) < ATTRIBUTE_MAX:
+            raise _BadRecordError("wrong_type", f"attribute {name[:40]!r} is not finite, or too large a number")
     columns.attributes.append(event.attributes)
     _common(columns, "", 0, 0, 0)
 
@@ -144,15 +151,23 @@ def _tombstone(columns: Columns, record: Any) -> None:
         raise _BadRecordError("malformed", "the record has no value")
     if not record.key:
         raise _BadRecordError("missing_field", "a tombstone without a key names no customer")
+    if len(record.key) > KEY_BYTES_MAX:
+        raise _BadRecordError("wrong_type", f"the key is longer than {ID_LENGTH_MAX} characters")
     try:
         customer_id = record.key.decode()
     except UnicodeDecodeError:
         raise _BadRecordError("malformed", "the key is not UTF-8") from None
+    if customer_id == RESERVED_ID:
+        raise _reserved()
     columns.attributes.append({})
     _common(columns, "", 0, 0, 0)
     columns.ts_ms.append(max(record.timestamp, TS_MS_MIN))
     columns.customer_id.append(customer_id)
     columns.record.append(record)
+
+
+def _reserved() -> _BadRecordError:
+    return _BadRecordError("wrong_type", f"customer_id {RESERVED_ID} is a key of our own")
 
 
 def _epoch_ms(ts: int | str) -> int:
@@ -166,6 +181,8 @@ def _epoch_ms(ts: int | str) -> int:
         ts = round(moment.timestamp() * 1000)
     if ts < TS_MS_MIN:
         raise _BadRecordError("too_old", "ts is before 1990: an unset clock, or seconds for milliseconds")
+    if ts > TS_MS_MAX:
+        raise _BadRecordError("bad_time", "ts is after the year 9999: microseconds for milliseconds?")
     return ts
 
 

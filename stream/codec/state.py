@@ -9,6 +9,7 @@ MARKER_KEY, ROWS_KEY, CHECKPOINT_KEY = b"marker", b"rows", b"_checkpoint"  # rec
 class Marker(Struct, array_like=True):
     """Where a checkpoint stands. Everything up to `journal_next` is in the rows and acknowledged everywhere."""
 
+    row_version: int  # layout of the rows
     fingerprint: str
     journal_next: int
     epoch: int

@@ -106,7 +106,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "Applied events older than what their customer was judged at.",
     ),
     Metric("segstream_changes_total", "counter", "Segment changes published.", labels=(DIMENSION, TRIGGER)),
-    Metric("segstream_suppressed_flips_total", "counter", "Changes held back by dwell.", labels=(DIMENSION,)),
+    Metric("segstream_suppressed_flips_total", "counter", "Changes held back by dwell, counted at every look."),
     # one batch and its stages
     Metric("segstream_batches_total", "counter", "Batches applied and published."),
     Metric("segstream_batch_records", "histogram", "Records of a batch.", "records", buckets=BATCH_BUCKETS),

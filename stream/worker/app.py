@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -120,8 +121,11 @@ def _group_committer(app: faust.App, settings: Settings) -> Any:
 def run_app(app: faust.App) -> None:
     """Run the app until SIGTERM or SIGINT; leaves by SystemExit when Faust itself failed."""
     worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # it would write "show the cursor" into logs
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:
         if stopped.code:
             raise
+    finally:
+        shutil.rmtree(app.conf.datadir, ignore_errors=True)  # Faust makes it even when it keeps nothing there

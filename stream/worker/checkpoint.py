@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.clusters.snapshot import Snapshot
-from models.customers.row import ROW
+from models.customers.row import ROW, ROW_VERSION
 from models.customers.table import Copy
 from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
@@ -58,6 +58,8 @@ class Cycle:
 class Draft:
     """A checkpoint being prepared: marker and copy as of one batch boundary."""
 
+    rows_at_once = COPY_ROWS
+
     def __init__(self, replica: Replica, cycle: Cycle, journal_next: int, wall_ms: int) -> None:
         engine = replica.engine
         if engine is None:
@@ -71,6 +73,7 @@ class Draft:
         self.ids = engine.table.ids
         self.seq = replica.seq
         self.marker = Marker(
+            row_version=ROW_VERSION,
             fingerprint=replica.rule.fingerprint(),
             journal_next=journal_next,
             epoch=replica.epoch,
@@ -93,7 +96,7 @@ class Draft:
 
     def advance(self) -> bool:
         """Copy some more rows; True when the copy is whole."""
-        done = self.copy.advance(COPY_ROWS)
+        done = self.copy.advance(self.rows_at_once)
         if done:
             self.engine.copy = None
         return done
@@ -153,6 +156,13 @@ async def last_marker(log: Log, partition: int) -> Marker | None:
 
 async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
     """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
+
+    if marker.row_version != ROW_VERSION:
+        raise SegstreamError(
+            f"the checkpoint of partition {replica.partition} has rows of layout {marker.row_version}, "
+            f"this version reads {ROW_VERSION}",
+            "see docs/operations.md, 'rebuild from the inputs'",
+        )
 
     def judge(definitions: str, model: str) -> Any:
         parsed: Definitions = document(definitions)

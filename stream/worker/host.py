@@ -22,7 +22,7 @@ from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
 from stream.worker.log import FencedError, LogUnavailableError
 from stream.worker.observer import Observer
 from stream.worker.partition import Partition
-from stream.worker.replica import Rule
+from stream.worker.replica import rule_of
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.training import TrainerService
 
@@ -49,21 +49,17 @@ class Host:
         self._definitions, self._document = load(settings.definitions)
         self.documents = Documents(self._definitions)
         self.metrics = metrics
-        self.observer = Observer(metrics, clock, self._send_vectors)
-        self.rule = Rule(
-            settings.partitions,
-            settings.future_ms_max,
-            settings.customers_max,
-            settings.sample_interval_ms,
-            settings.sample_rotation,
-        )
+        self.observer = Observer(metrics, clock, self._send_vectors, self._commit_soon)
+        self.rule = rule_of(settings)
         self.partitions: dict[int, Partition] = {}
         self._tasks: dict[Any, asyncio.Task[None]] = {}
+        self._commits: dict[int, asyncio.Task[None]] = {}
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._stopping = False
         self._document_ends: dict[str, int] = {}
         self.wanted: frozenset[int] = frozenset()
+        self._joined = False
         self._worker = f"{os.uname().nodename}-{os.getpid()}"
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -146,12 +142,13 @@ class Host:
 
     async def assigned(self, numbers: set[int], *, trainer: bool) -> None:
         """The group gave us these partitions: keep what stays, let go of what went, claim what is new."""
-        self.wanted = frozenset(numbers)
+        self.wanted, self._joined = frozenset(numbers), True
         await self._started.wait()
         self.metrics.rebalances.inc()
         async with self._assigning:
             gone = [number for number in self.partitions if number not in numbers]
             await asyncio.gather(*(self._release_soon(number) for number in gone))
+            await asyncio.gather(*(self._keep(partition) for partition in self._live()))
             for number in sorted(numbers - set(self.partitions)):
                 partition = Partition(
                     number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule,
@@ -160,6 +157,19 @@ class Host:
                 self.partitions[number] = partition
                 self._spawn(number, self._own(partition))
             self._train(wanted=trainer)
+
+    async def _keep(self, partition: Partition) -> None:
+        """A partition that stays keeps its rows, unless somebody had it meanwhile: then it is claimed anew."""
+        try:
+            await partition.verify_still_ours()
+        except FencedError:
+            logger.warning("partition %d had another owner meanwhile: claimed anew", partition.number)
+            self.metrics.fenced.inc()
+            if self.partitions.get(partition.number) is partition:
+                del self.partitions[partition.number]
+                self._tasks.pop(partition.number).cancel()
+            self._reassign_feed()
+            await partition.close()
 
     async def _own(self, partition: Partition) -> None:
         try:
@@ -204,6 +214,11 @@ class Host:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _commit_soon(self, partition: Partition) -> None:
+        previous = self._commits.get(partition.number)
+        if previous is None or previous.done():  # one at a time: offsets that nobody of ours reads may be late
+            self._commits[partition.number] = asyncio.ensure_future(self._commit_group(partition))
 
     async def _commit_group(self, partition: Partition) -> None:
         """Offsets for lag tools and autoscalers only; set by the Faust app."""
@@ -257,11 +272,14 @@ class Host:
                 self._reassign_feed()  # read anew from what each input has: some of this may be of before
                 continue
             limit_ms = self._clock.wall_ms() + self._settings.future_ms_max
+            decoding = self._clock.monotonic_s()
             for (topic, number), records in polled.items():  # nothing is awaited in here: the generation holds
                 count += len(records)
                 partition = self.partitions.get(number)
                 if partition is not None and partition.progress.live:
                     partition.inputs.by_kind[TOPICS.index(topic)].add(records, limit_ms)
+            if count:
+                self.observer.decoded(self._clock.monotonic_s() - decoding)
             await self._note_ends()
             spent = self._clock.monotonic_s() - started
             await asyncio.sleep(max(GATHER_SECONDS - spent, 0.0) if count < LIGHT_RECORDS else 0)
@@ -275,7 +293,10 @@ class Host:
                 entry.caught_up = remaining == 0
                 lag += (remaining or 0) + len(entry.records)
                 self._feed.pause(place, paused=partition.inputs.full(kind))
-            self.metrics.lag_records.labels(str(partition.number)).set(lag)
+            number = str(partition.number)
+            age_ms = self._clock.wall_ms() - partition.progress.newest_timestamp_ms if lag else 0
+            self.metrics.lag_records.labels(number).set(lag)
+            self.metrics.lag_seconds.labels(number).set(age_ms / 1000 if partition.progress.newest_timestamp_ms else 0)
             partition.wake.set()
 
     async def _run_documents(self) -> None:
@@ -302,5 +323,7 @@ class Host:
         """None when every partition that is ours is live, else why not."""
         if not self._started.is_set():
             return "starting"
+        if not self._joined:
+            return "joining the group"
         waiting = sorted(self.wanted - {partition.number for partition in self._live()})
         return f"recovering partitions {waiting}" if waiting else None

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from models.events import TS_MS_MIN
-from stream.codec.events import Columns, decode, digest
+from stream.codec.events import VALUE_BYTES_MAX, Columns, decode, digest
 from stream.codec.journal import Embedded, Position
 
 BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
+EMBEDDED_BYTES_MAX = 2_000_000  # of one entry: with its last record below the 4 MB that a message may have
+EMBEDDED_KEY_BYTES = 4096  # as much as a dead letter shows
 IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
 COLUMN_NAMES = (
     "ts_ms", "action", "amount_minor", "id_hash", "machine_open", "customer_id", "event_id", "record",
@@ -81,6 +83,7 @@ class Taken:
     embedded: tuple[Embedded, ...]
     count: int
     oldest_timestamp_ms: int  # Kafka's, for latency
+    newest_timestamp_ms: int  # Kafka's, for lag
 
 
 class Inputs:
@@ -121,7 +124,18 @@ class Inputs:
             kinds.append(np.full(len(order), kind))
         kind_of = np.concatenate(kinds)
         first = kind_of[np.lexsort((kind_of, np.concatenate(times)))[:limit]]
-        return self._cut({kind: int((first == kind).sum()) for kind in self.by_kind})
+        return self._cut({kind: self._fitting(kind, int((first == kind).sum())) for kind in self.by_kind})
+
+    def _fitting(self, kind: int, count: int) -> int:
+        """How many of the first `count` records fit in one entry, at least one."""
+        if kind not in self._compacted:
+            return count
+        size = 0
+        for i, record in enumerate(self.by_kind[kind].records[:count]):
+            size += min(len(record.value or b""), VALUE_BYTES_MAX + 1) + min(len(record.key or b""), EMBEDDED_KEY_BYTES)
+            if size > EMBEDDED_BYTES_MAX:
+                return max(i, 1)
+        return count
 
     def _must_wait(self, now_s: float) -> bool:
         """Whether an input with unread records has nothing to show yet, for a bounded time."""
@@ -137,17 +151,19 @@ class Inputs:
         positions: list[Position] = []
         columns: dict[int, Columns] = {}
         embedded: list[Embedded] = []
-        oldest = 2**62
+        oldest, newest = 2**62, 0
         for kind, count in sorted(counts.items()):
             if not count:
                 continue
             start = self.by_kind[kind].position
             records, columns[kind] = self.by_kind[kind].take(count)
-            positions.append(Position(kind, start, records[-1].offset + 1, count, digest(records)))
             oldest = min(oldest, records[0].timestamp)
+            newest = max(newest, records[-1].timestamp)
             if kind in self._compacted:
-                embedded.extend(Embedded(kind, r.offset, r.timestamp, r.key, r.value) for r in records)
-        return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest)
+                records = [_embedded(kind, record) for record in records]
+                embedded.extend(records)
+            positions.append(Position(kind, start, records[-1].offset + 1, count, digest(records)))
+        return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest, newest)
 
     def note_applied(self, taken: Taken, limit_ms: int) -> None:
         """Remember the newest event time of each topic; times beyond `limit_ms` were refused."""
@@ -172,3 +188,15 @@ class Inputs:
     def all_read(self) -> bool:
         """Whether every input has been read and applied to its end."""
         return all(entry.caught_up and not entry.records for entry in self.by_kind.values())
+
+
+def _embedded(kind: int, record: Any) -> Embedded:
+    """The record as its entry keeps it: one that is too large is refused as such by its first bytes alone."""
+    key, value = record.key, record.value
+    return Embedded(
+        kind,
+        record.offset,
+        record.timestamp,
+        None if key is None else key[:EMBEDDED_KEY_BYTES],
+        None if value is None else value[: VALUE_BYTES_MAX + 1],
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.changes import TRIGGERS
 from models.events import TOPICS
-from models.workspace import COUNTERS, DUPLICATES, LATE_EVENTS
+from models.workspace import COUNTERS, DUPLICATES, LATE_EVENTS, SUPPRESSED
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from stream.worker.partition import Partition, Publication
     from stream.worker.replica import Outcome
 
+CommitPositions = Callable[["Partition"], None]
 SendVectors = Callable[[int, int, int, Any], Awaitable[None]]
 
 
 class Observer:
     """Told by partitions what happened."""
 
-    def __init__(self, metrics: Metrics, clock: Any, send_vectors: SendVectors) -> None:
+    def __init__(
+        self, metrics: Metrics, clock: Any, send_vectors: SendVectors, commit_positions: CommitPositions
+    ) -> None:
+        self._commit_positions = commit_positions
         self.metrics = metrics
         self._clock = clock
         self._send_vectors = send_vectors
@@ -62,6 +66,16 @@ class Observer:
         now = self._counted[partition.number] = engine.counters.copy()
         self.metrics.duplicate_events.inc(int(now[DUPLICATES] - before[DUPLICATES]))
         self.metrics.late_events.inc(int(now[LATE_EVENTS] - before[LATE_EVENTS]))
+        self.metrics.suppressed_flips.inc(int(now[SUPPRESSED] - before[SUPPRESSED]))
+
+    def timed(self, kernel_seconds: float, ack_seconds: float) -> None:
+        """An entry was executed and its journal record acknowledged, both measured from the append."""
+        self.metrics.kernel_seconds.observe(kernel_seconds)
+        self.metrics.journal_ack_seconds.observe(ack_seconds)
+
+    def decoded(self, seconds: float) -> None:
+        """What one fetch brought was decoded."""
+        self.metrics.decode_seconds.observe(seconds)
 
     def published(self, publication: Publication) -> None:
         """The changes of one entry were acknowledged."""
@@ -91,6 +105,7 @@ class Observer:
         self.metrics.checkpoint_seconds.observe(seconds)
         number = str(partition.number)
         self.metrics.checkpoint_timestamp_seconds.labels(number).set(marker.wall_ms / 1000)
+        self._commit_positions(partition)
 
     def recovered(self, partition: Partition, seconds: float, found: Any) -> None:
         """A claimed partition went live: what it had counted before is another worker's to tell."""

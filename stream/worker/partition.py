@@ -12,6 +12,7 @@ A crash between any two of them is a recovery: the journal says what was applied
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from models.events import PROFILE, TOPICS
 from stream.codec import journal
+from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
 from stream.worker.log import FencedError, Keyed, Log, Transactions
-from stream.worker.recovery import JournalReader, recover
+from stream.worker.recovery import JournalReader, Recovered, differs, recover
 from stream.worker.replica import Outcome, Replica, Rule
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Progress:
     journal_next: int = 0
     changes_next: int = 0
     checkpoint_seq: int = 0
+    newest_timestamp_ms: int = 0  # Kafka's, of what was applied last
     debt: Debt = field(default_factory=Debt)
 
 
@@ -101,6 +104,8 @@ class Partition:
         self._cycle = Cycle()
         self._draft: Draft | None = None
         self._before_draft: list[asyncio.Task[int]] = []
+        self._dead_before_draft: list[asyncio.Task[int]] = []
+        self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
         self._unacked: deque[Publication] = deque()
         self._kept: deque[Kept] = deque(maxlen=KEPT_MAX)
@@ -120,13 +125,15 @@ class Partition:
         )
         epoch = await self._log.append("segment-journal", self.number, journal.encode(entry))
         await read_documents()
-        found = await recover(self._log, self.replica, epoch, self._documents.get)
+        found = await self._recover(epoch)
         self.replica.execute(epoch, entry, {})
         self.progress.journal_next = epoch + 1
         self.progress.changes_next = found.changes_next
         self.progress.checkpoint_seq = found.marker.counters[0] if found.marker else 0
         self._cycle = found.cycle
-        await self._verify_still_ours()
+        await self.verify_still_ours()
+        if found.unexplained:  # only now: a newer owner would explain it
+            raise differs(self.number, found.unexplained, epoch, "what was published and the journal's end")
         await self._publish_missing(found)
         for kind, topic in enumerate(TOPICS):
             position = self.replica.positions.get(kind)
@@ -137,8 +144,17 @@ class Partition:
         self.progress.live = True
         self._observer.recovered(self, self._clock.monotonic_s() - started, found)
 
-    async def _verify_still_ours(self) -> None:
-        """A recovery takes seconds: a newer claim may have come meanwhile."""
+    async def _recover(self, epoch: int) -> Recovered:
+        """What does not fit may be a newer owner's work: then it is not ours to judge."""
+        try:
+            return await recover(self._log, self.replica, epoch, self._documents.get)
+        except SegstreamError:
+            self.progress.journal_next = epoch + 1
+            await self.verify_still_ours()
+            raise
+
+    async def verify_still_ours(self) -> None:
+        """Raise FencedError when a newer claim has come: a recovery takes seconds, a process may have been stopped."""
         _, end = await self._log.bounds("segment-journal", self.number, committed=False)
         await self._read_gap(end)
 
@@ -150,7 +166,7 @@ class Partition:
         for offset, sample in found.vectors:
             await self._observer.sampled(self.number, offset, self.replica.stream_ms, sample)
         self.progress.debt.events = found.events
-        if found.events or found.missing:
+        if found.entries:  # also when they changed nothing: a clean stop leaves nothing to execute again
             self.progress.debt.since_s = self._clock.monotonic_s()
 
     # -- the life ----------------------------------------------------------------------------------------------------
@@ -162,10 +178,9 @@ class Partition:
                 worked = await self._turn()
             if not worked and not self._stopping:
                 self.wake.clear()
-                try:
-                    await asyncio.wait_for(self.wake.wait(), TICK_SECONDS_MIN)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS_MIN):
+                        await self.wake.wait()
             else:
                 await asyncio.sleep(0)
 
@@ -192,6 +207,7 @@ class Partition:
         entry = journal.Batch(self.replica.epoch, taken.positions, self._stream_ms(wall_ms), wall_ms, taken.embedded)
         await self._write(entry, taken)
         self.progress.debt.events += taken.count
+        self.progress.newest_timestamp_ms = taken.newest_timestamp_ms
 
     def _stream_ms(self, wall_ms: int) -> int:
         reached = self.inputs.stream_ms()
@@ -233,10 +249,13 @@ class Partition:
 
     async def _write(self, entry: journal.Entry, taken: Taken | None = None) -> None:
         """Steps 2 to 4 for one entry."""
+        started = self._clock.monotonic_s()
         appended = asyncio.ensure_future(self._log.append("segment-journal", self.number, journal.encode(entry)))
         await asyncio.sleep(0)  # the append leaves before the kernel takes the processor
         outcome = self.replica.execute(self.progress.journal_next, entry, taken.columns if taken else {})
+        executed = self._clock.monotonic_s()
         offset = await appended
+        self._observer.timed(executed - started, self._clock.monotonic_s() - started)
         if offset != self.progress.journal_next:
             await self._read_gap(offset)
         self.progress.journal_next = offset + 1
@@ -256,8 +275,7 @@ class Partition:
         sent_s = self._clock.monotonic_s()
         if outcome.sample is not None:
             await self._observer.sampled(self.number, offset, self.replica.stream_ms, outcome.sample)
-        if outcome.changes or outcome.applied or outcome.dead_letters:
-            self.progress.debt.since_s = self.progress.debt.since_s or sent_s
+        self.progress.debt.since_s = self.progress.debt.since_s or sent_s
         dead = None
         if outcome.dead_letters:
             dead = asyncio.ensure_future(
@@ -303,16 +321,20 @@ class Partition:
 
     def _begin_checkpoint(self) -> None:
         self._draft = Draft(self.replica, self._cycle, self.progress.journal_next, self._clock.wall_ms())
+        self._changes_before_draft = self.progress.changes_next
         self._before_draft = [publication.last for publication in self._unacked]
+        self._dead_before_draft = [publication.dead for publication in self._unacked if publication.dead is not None]
         self.progress.debt = Debt()
         self._checkpoint_now = False
 
     async def _commit(self, draft: Draft) -> None:
         """Everything up to the marker is acked and published; then one transaction."""
         started = self._clock.monotonic_s()
-        changes_next = self.progress.changes_next
+        changes_next = self._changes_before_draft  # of later entries nothing: a subscriber starts reading here
         for last in self._before_draft:
             changes_next = max(changes_next, await asyncio.shield(last))
+        for dead in self._dead_before_draft:
+            await asyncio.shield(dead)
         assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
         state = [record async for record in _unhurried(draft.state_records(changes_next))]
         memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
@@ -342,20 +364,29 @@ class Partition:
         """Stop applying, checkpoint what there is, and let go."""
         self._stopping = True
         self.wake.set()
-        async with self.lock:
-            await self._drain(0)
-            if self._draft is None and self.progress.live and self.progress.debt.since_s is not None:
-                self._begin_checkpoint()
-            while self._draft is not None or self._committing is not None:
-                await self._advance_checkpoint()
-                if self._committing is not None:
-                    await asyncio.wait([self._committing])
-        await self.close()
+        try:
+            async with self.lock:
+                await self._finish_checkpoint()  # one that has begun stands for an earlier entry
+                await self._drain(0)
+                if self.progress.live and self.progress.debt.since_s is not None:
+                    self._begin_checkpoint()
+                    await self._finish_checkpoint()
+        finally:
+            await self.close()
+
+    async def _finish_checkpoint(self) -> None:
+        while self._draft is not None or self._committing is not None:
+            await self._advance_checkpoint()
+            if self._committing is not None:
+                await asyncio.wait([self._committing])
 
     async def close(self) -> None:
         """Let go of the connection without another word."""
         self._stopping = True
         self.wake.set()
+        if self._committing is not None:
+            self._committing.cancel()
+            await asyncio.gather(self._committing, return_exceptions=True)
         if self._transactions is not None:
             await self._transactions.close()
 

@@ -31,8 +31,10 @@ class Recovered:
     missing: list[Keyed] = field(default_factory=list)  # changes, in order
     dead_letters: list[Keyed] = field(default_factory=list)
     vectors: list[tuple[int, Any]] = field(default_factory=list)  # (journal offset, sample)
+    entries: int = 0  # executed again, claims not counted
     events: int = 0
     changes_next: int = 0
+    unexplained: int = 0  # seq of a published change that no entry explains, 0 for none
 
 
 class JournalReader:
@@ -85,7 +87,7 @@ async def _published(log: Log, replica: Replica, marker: Marker | None, result: 
         for record in records:
             seq = seq_of(record.value)
             if published.setdefault(seq, record.value) != record.value:
-                raise _differs(replica.partition, seq, record.offset, "two published copies")
+                raise differs(replica.partition, seq, record.offset, "two published copies")
     return published
 
 
@@ -109,7 +111,10 @@ async def _execute(
                 raise _other_engine(replica.partition)
             inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
             outcome = replica.execute(record.offset, entry, inputs)
+            result.entries += not isinstance(entry, journal.Claim)
             _compare(replica.partition, outcome, published, result, record.offset)
+    if max(published, default=0) > replica.seq:
+        result.unexplained = replica.seq + 1
 
 
 def _other_engine(partition: int) -> SegstreamError:
@@ -125,14 +130,15 @@ def _compare(partition: int, outcome: Outcome, published: dict[int, bytes], resu
         if there is None:
             result.missing.append((key, value))
         elif there != value:
-            raise _differs(partition, outcome.first_seq + i, offset, "the journal executed again")
+            raise differs(partition, outcome.first_seq + i, offset, "the journal executed again")
     result.dead_letters.extend(outcome.dead_letters)
     result.events += outcome.applied
     if outcome.sample is not None:
         result.vectors.append((offset, outcome.sample))
 
 
-def _differs(partition: int, seq: int, offset: int, what: str) -> SegstreamError:
+def differs(partition: int, seq: int, offset: int, what: str) -> SegstreamError:
+    """The error that says which change disagrees, and what was compared."""
     return SegstreamError(
         f"change {partition}-{seq} is not what was published (offset {offset}): {what} disagree",
         "the engine or a document differs from the one that published it: see docs/operations.md, 'changes differ'",

@@ -26,6 +26,7 @@ from stream.codec.documents import encode_change, encode_dead_letter
 from stream.codec.events import Columns, Refusal
 from stream.codec.journal import Adopt, Batch, Claim, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
+from stream.settings import Settings
 
 ENGINE_VERSION = 1  # raised when the same journal would give other rows or changes
 
@@ -60,6 +61,17 @@ class Rule:
         """Names everything the outcome hangs on besides the journal and the documents."""
         text = f"{ENGINE_VERSION}|{ROW_VERSION}|{ROW.descr}|{self}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def rule_of(settings: Settings) -> Rule:
+    """The settings that outcomes hang on."""
+    return Rule(
+        settings.partitions,
+        settings.future_ms_max,
+        settings.customers_max,
+        settings.sample_interval_ms,
+        settings.sample_rotation,
+    )
 
 
 class Replica:

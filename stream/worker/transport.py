@@ -3,7 +3,8 @@
 Faust (through aiokafka) joins the group, assigns co-partitioned topics and drives the worker's life. The records
 themselves are read by `stream.kafka.feed` from the journal's positions, in whole batches: the per-message path of Faust
 0.15 costs 125-400 us an event and its commits lose or double events (docs/decisions/0003). Private hooks of Faust used
-here: `Consumer._drain_messages`, `Consumer._thread.getmany`, `Consumer._commit`; a contract test pins the version.
+here: `Consumer._drain_messages`, `Consumer._thread` (getmany,
+call_thread, _ensure_consumer); a contract test pins the version.
 """
 
 from __future__ import annotations
@@ -36,8 +37,15 @@ class MembershipConsumer(driver.Consumer):
             client.pause(*assigned)
 
     async def commit_positions(self, positions: dict[TP, int]) -> None:
-        """Commit group offsets, for lag tools and autoscalers only; a failure does no harm."""
-        await asyncio.wait_for(self._commit(positions), PULSE_SECONDS)
+        """Commit group offsets, for lag tools and autoscalers only; a failure does no harm.
+
+        Past Faust's own commit, which brings the worker down when a partition has just moved away.
+        """
+        client = self._thread._ensure_consumer()  # noqa: SLF001 - pinned; see the module's docstring
+        ours = client.assignment()
+        offsets = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in positions.items() if tp in ours}
+        if offsets:
+            await asyncio.wait_for(self._thread.call_thread(client.commit, offsets), PULSE_SECONDS)
 
 
 class MembershipTransport(driver.Transport):

@@ -1,0 +1,1 @@
+"""The worker's logic against an in-memory log, under a seeded scheduler: crashes, zombies, delays, takeovers."""
