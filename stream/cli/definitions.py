@@ -135,14 +135,18 @@ def _segments(dimension: Dimension) -> list[str]:
 def _declared(file: str, document: dict[str, Any]) -> str:
     """What a document declares, in a few lines."""
     dimensions: dict[str, list[str]] = document["dimensions"]
-    count = sum(len(names) for names in dimensions.values())
-    told = f"{file}: {len(dimensions)} dimensions, {count} segments, {len(document['features'])} features"
+    counts = {
+        "dimension": len(dimensions),
+        "segment": sum(len(names) for names in dimensions.values()),
+        "feature": len(document["features"]),
+    }
+    told = f"{file}: " + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
     width = max(len(name) for name in [*dimensions, "features"]) + 2
-    rows = {**{name: ", ".join(names) or "clusters" for name, names in dimensions.items()}}
-    rows["features"] = ", ".join(document["features"]) or "none"
+    rows = [(name, ", ".join(names) or "clusters") for name, names in dimensions.items()]
+    rows.append(("features", ", ".join(document["features"]) or "none"))
     lines = [
         textwrap.fill(text, WIDTH, initial_indent=f"  {name:{width}}", subsequent_indent=" " * (width + 2))
-        for name, text in rows.items()
+        for name, text in rows
     ]
     return "\n".join([f"{told}, digest {document['digest']}", *lines])
 

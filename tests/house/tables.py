@@ -1,0 +1,128 @@
+"""The tables of the documents that are written from the program: `python -m tests.house.tables` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from models.definitions.document import CLUSTER, Definitions, Dimension
+from models.definitions.language import parse
+from models.features.catalogue import CLUSTER_FEATURES, FEATURES
+from stream.codec.definitions import plain, shipped_text
+from stream.codec.events import REASONS
+from stream.codec.schemas import Click, Email, Profile, Purchase
+from tests.house.tree import REPO
+
+REASON_MEANINGS: Mapping[str, str] = {
+    "malformed": "not JSON, not UTF-8, or no value where there must be one",
+    "missing_field": "a required field is not there",
+    "wrong_type": "a field has another type or an unknown value; an attribute that is no finite number, or beyond 64 "
+    "bits; the customer id `_checkpoint`, which is ours",
+    "too_large": "the value is larger than 256 KiB",
+    "bad_time": "`ts` is neither ISO 8601 nor epoch milliseconds, has no time zone, or is after the year 9999",
+    "too_old": "`ts` is before 1990: an unset clock, or seconds where milliseconds were meant",
+    "future": "`ts` is more than `SEGSTREAM_FUTURE_MS_MAX` ahead of the worker's clock",
+    "zero_amount": "a purchase of nothing is neither an order nor a refund",
+    "amount_out_of_range": "not a finite number, or beyond a million million",
+    "wrong_partition": "the customer belongs to another partition: the producer uses another partitioner or key",
+    "table_full": "the partition holds `SEGSTREAM_CUSTOMERS_MAX` customers, and this would be one more",
+}
+FIELD_MEANINGS: Mapping[str, str] = {
+    "event_id": "names the event; a second one with the same id is a duplicate",
+    "customer_id": "who",
+    "ts": "when it happened",
+    "order_id": "the order",
+    "amount": "in units of the currency, such as 19.99; negative is a refund",
+    "currency": "three letters; amounts are added whatever it says",
+    "campaign_id": "the campaign",
+    "machine_open": "an open by a machine (a privacy proxy): it does not count as the customer's",
+    "attributes": "names and values: numbers, strings, booleans, null; at most 64; replaces all that was known",
+}
+SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
+    "clicks": Click,
+    "purchases": Purchase,
+    "emails": Email,
+    "profiles": Profile,
+}
+
+
+def features() -> str:
+    """Every feature a condition can name."""
+    rows = [
+        (f"`{one.name}`" + (" in ..." if one.windowed else ""), one.unit or "number", one.meaning) for one in FEATURES
+    ]
+    return _table(("feature", "unit", "meaning"), rows)
+
+
+def shipped() -> str:
+    """The shipped dimensions with their segments in order."""
+    definitions: Definitions = parse(plain(shipped_text()))
+    rows = [(f"`{one.name}`", one.description, _segments(one)) for one in definitions.dimensions]
+    return _table(("dimension", "what it says", "segments, the first that holds counts"), rows)
+
+
+def _segments(dimension: Dimension) -> str:
+    if dimension.kind == CLUSTER:
+        return "`cluster-<id>`, `unassigned`"
+    return ", ".join(segment.name for segment in dimension.segments)
+
+
+def clusters() -> str:
+    """What a cluster is made of."""
+    return ", ".join(f"`{name}`" for name in CLUSTER_FEATURES) + ".\n"
+
+
+def reasons() -> str:
+    """Why a record is refused."""
+    return _table(("reason", "meaning"), [(f"`{name}`", REASON_MEANINGS.get(name, "")) for name in REASONS])
+
+
+def schema(topic: str) -> Callable[[], str]:
+    """The fields of an input that are decoded."""
+
+    def fields() -> str:
+        rows = [
+            (f"`{one.name}`", "yes" if one.required else "no", _meaning(topic, one))
+            for one in msgspec.structs.fields(SCHEMAS[topic])
+        ]
+        return _table(("field", "required", "meaning"), rows)
+
+    return fields
+
+
+def _meaning(topic: str, one: msgspec.structs.FieldInfo) -> str:
+    if one.name == "action":
+        schemas = msgspec.json.schema(SCHEMAS[topic])["$defs"]
+        values = schemas[SCHEMAS[topic].__name__]["properties"]["action"]["enum"]
+        return "one of " + ", ".join(f"`{value}`" for value in values)
+    return FIELD_MEANINGS.get(one.name, "")
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(head), *map(tuple, rows)]
+    lines.insert(1, ("---",) * len(lines[0]))
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "docs/definitions.md": {"features": features, "shipped": shipped, "clusters": clusters},
+    "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
+}
+
+
+def rewritten(page: str) -> str:
+    """Return a page with its tables as the program has them."""
+    text = (REPO / page).read_text("utf-8")
+    for name, table in TABLES[page].items():
+        between = re.compile(rf"(<!-- {name}: [^>]* -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not between.search(text):
+            raise ValueError(f"{page} has no place for the table {name}")
+        text = between.sub(lambda found, table=table: f"{found[1]}{table()}{found[2]}", text)  # type: ignore[misc]  # mypy does not infer lambdas with defaults
+    return text
+
+
+if __name__ == "__main__":
+    for page in TABLES:
+        (REPO / page).write_text(rewritten(page), "utf-8")
