@@ -8,6 +8,7 @@ from models.compiled import kernel
 from models.features.compute import vector
 
 UNASSIGNED = 0  # the cluster code before there is a model
+NOBODY = -1  # no runner-up
 FAR = 1e300  # a squared distance no prototype has
 
 
@@ -49,7 +50,7 @@ def nearest(row: Any, now: int, model: Any, margin: float, current: int, raw: An
     """
     vector(row, now, raw)
     if model.cluster_count == 0:
-        return UNASSIGNED, UNASSIGNED, 0.0
+        return UNASSIGNED, NOBODY, 0.0
     scale_into(model, raw, z)
     best, second = -1, -1
     best_distance, second_distance = FAR, FAR
@@ -60,7 +61,7 @@ def nearest(row: Any, now: int, model: Any, margin: float, current: int, raw: An
             best, best_distance = k, distance
         elif distance < second_distance:
             second, second_distance = k, distance
-    other = model.cluster_id[second] if second >= 0 else UNASSIGNED
+    other = model.cluster_id[second] if second >= 0 else NOBODY
     held = place_of(model, current)
     if held >= 0 and held != best:
         hold = 1.0 - margin

@@ -128,10 +128,12 @@ def _true(x: float, term: Term) -> bool:
     )
 
 
-def _shown(x: float, term: Term) -> float | None:
-    """A reading in the unit people use; None for what never happened or is absent."""
+def _shown(x: float, term: Term) -> float | str | None:
+    """A reading in the unit people use; None for what never happened or is absent, words for a string attribute."""
     if math.isnan(x) or (term.feature.kind == SINCE and x >= ABSENT_MS):
         return None
+    if term.text:  # the row holds a hash of it
+        return term.text if x == term.threshold else "other"
     return _rounded(x / term.feature.per_unit)
 
 

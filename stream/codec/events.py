@@ -28,6 +28,7 @@ from stream.codec.state import CHECKPOINT_KEY
 
 VALUE_BYTES_MAX = 262_144  # an event is a few hundred bytes; a quarter of a megabyte is not one
 KEY_BYTES_MAX = 4 * ID_LENGTH_MAX  # of a tombstone, whose key is the customer id: UTF-8 has up to four bytes a sign
+NO_TIME_MS = 0  # of a tombstone: the record's own would be the wall clock's, years ahead of a backfill's events
 TS_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999: later ones have no ISO 8601 form
 ATTRIBUTE_MAX = 2**63  # nothing that people have attributes for is larger; also refuses infinity
 RESERVED_ID = CHECKPOINT_KEY.decode()  # a customer of this name would overwrite the memberships' own record
@@ -146,7 +147,7 @@ def _common(columns: Columns, event_id: str, action: int, amount_minor: int, mac
 
 
 def _tombstone(columns: Columns, record: Any) -> None:
-    """A profile's null value forgets the attributes; its time is the record's."""
+    """A profile's null value forgets the attributes. It has no event time: it is applied at the partition's own."""
     if columns.kind != PROFILE:
         raise _BadRecordError("malformed", "the record has no value")
     if not record.key:
@@ -161,7 +162,7 @@ def _tombstone(columns: Columns, record: Any) -> None:
         raise _reserved()
     columns.attributes.append({})
     _common(columns, "", 0, 0, 0)
-    columns.ts_ms.append(max(record.timestamp, TS_MS_MIN))
+    columns.ts_ms.append(NO_TIME_MS)
     columns.customer_id.append(customer_id)
     columns.record.append(record)
 

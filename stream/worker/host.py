@@ -37,6 +37,7 @@ POLL_MS = 100  # how long the feed waits for records
 GATHER_SECONDS = 0.004  # between two light polls: each costs a millisecond of processor whatever it brings
 LIGHT_RECORDS = 500  # a poll that brings more is followed by the next at once
 DOCUMENT_POLL_MS = 250  # how soon a new model is noticed
+SILENT_SECONDS_MAX = 30.0  # of the event loop: three session timeouts; the group has given our work away by then
 LOOK_SECONDS = 1.0  # between counts over all rows
 CLOCK_JUMP_SECONDS = 60.0  # a wall clock this far off the monotonic one was set by hand: silence would be invented
 
@@ -57,6 +58,7 @@ class Host:
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._stopping = False
+        self._beat_s = clock.monotonic_s()
         self._document_ends: dict[str, int] = {}
         self.wanted: frozenset[int] = frozenset()
         self._joined = False
@@ -307,7 +309,7 @@ class Host:
     async def _run_look(self) -> None:
         drift = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
         while True:
-            before = self._clock.monotonic_s()
+            before = self._beat_s = self._clock.monotonic_s()
             await asyncio.sleep(LOOK_SECONDS)
             late = self._clock.monotonic_s() - before - LOOK_SECONDS
             self.metrics.event_loop_delay_seconds.set(max(late, 0.0))
@@ -318,6 +320,11 @@ class Host:
                 raise LogUnavailableError(f"the wall clock jumped by {now - drift:.0f} s")
 
     # -- health ------------------------------------------------------------------------------------------------------
+
+    def healthy(self) -> str | None:
+        """None while the event loop turns; else only a restart helps."""
+        silent = self._clock.monotonic_s() - self._beat_s
+        return f"the event loop has stood still for {silent:.0f} s" if silent > SILENT_SECONDS_MAX else None
 
     def ready(self) -> str | None:
         """None when every partition that is ours is live, else why not."""

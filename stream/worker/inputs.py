@@ -7,6 +7,7 @@ click of February only because the clicks are read more slowly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,13 +166,15 @@ class Inputs:
             positions.append(Position(kind, start, records[-1].offset + 1, count, digest(records)))
         return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest, newest)
 
-    def note_applied(self, taken: Taken, limit_ms: int) -> None:
-        """Remember the newest event time of each topic; times beyond `limit_ms` were refused."""
+    def note_applied(self, taken: Taken, limit_ms: int, ours: Callable[[str], bool] | None = None) -> None:
+        """Remember the newest event time of each topic; times beyond `limit_ms`, and customers not `ours`, are refused."""
         for kind, columns in taken.columns.items():
-            times = [t for t in columns.ts_ms if t <= limit_ms]
-            if times:
-                entry = self.by_kind[kind]
-                entry.newest_ms = max(entry.newest_ms, *times)
+            entry = self.by_kind[kind]
+            times, ids = columns.ts_ms, columns.customer_id
+            for i in sorted(range(len(times)), key=times.__getitem__, reverse=True):
+                if times[i] <= limit_ms and (ours is None or ours(ids[i])):
+                    entry.newest_ms = max(entry.newest_ms, times[i])
+                    break
 
     def stream_ms(self) -> int | None:
         """The newest event time up to which every input has been read, or None while one is unknown.

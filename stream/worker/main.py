@@ -37,7 +37,7 @@ def run(settings: Settings) -> int:
     host = Host(settings, metrics, clock)
     host.warm()
     app = create_app(settings, host)
-    with MetricsServer(settings, metrics.registry, healthy=lambda: None, ready=host.ready) as server:
+    with MetricsServer(settings, metrics.registry, healthy=host.healthy, ready=host.ready) as server:
         logger.info("metrics on %s", server.address)
         run_app(app)
     return 0

@@ -203,7 +203,7 @@ class Partition:
 
     async def _apply(self, taken: Taken) -> None:
         wall_ms = self._clock.wall_ms()
-        self.inputs.note_applied(taken, wall_ms + self._settings.future_ms_max)
+        self.inputs.note_applied(taken, wall_ms + self._settings.future_ms_max, self.replica.owns)
         entry = journal.Batch(self.replica.epoch, taken.positions, self._stream_ms(wall_ms), wall_ms, taken.embedded)
         await self._write(entry, taken)
         self.progress.debt.events += taken.count

@@ -21,9 +21,9 @@ from models.customers.table import TableFull
 from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
-from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS
+from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.documents import encode_change, encode_dead_letter
-from stream.codec.events import Columns, Refusal
+from stream.codec.events import NO_TIME_MS, Columns, Refusal
 from stream.codec.journal import Adopt, Batch, Claim, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
 from stream.settings import Settings
@@ -109,6 +109,11 @@ class Replica:
         """Whether rows are left that the rules before judged."""
         return self.cursor < self.customers
 
+    def owns(self, customer_id: str) -> bool:
+        """Whether the customer is one of this partition's."""
+        known = self.engine is not None and customer_id in self.engine.table.slots
+        return known or self._partition_of(customer_id, self.rule.partitions) == self.partition
+
     def execute(self, offset: int, entry: Entry, inputs: Mapping[int, Columns]) -> Outcome:
         """Execute one entry of this partition's journal; `inputs` are a Batch's records by event kind."""
         first_seq = self.seq + 1
@@ -175,6 +180,8 @@ class Replica:
         assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
         known = self.engine.table.slots.get
         ids = joined.customer_id
+        if (joined.ts_ms == NO_TIME_MS).any():
+            self._time_tombstones(joined, newest_ms)
         sequence = np.lexsort((joined.offset, joined.kind, joined.ts_ms)).tolist()
         times = joined.ts_ms.tolist()
         for i in sequence:
@@ -193,6 +200,21 @@ class Replica:
         for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open", "offset", "attributes"):
             events[name] = getattr(joined, name)[order]
         return order, events
+
+    def _time_tombstones(self, joined: _Joined, newest_ms: int) -> None:
+        """Give each tombstone a time: the partition's, or that of the newest profile which it follows."""
+        assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
+        table = self.engine.table
+        latest: dict[str, int] = {}
+        for i in np.flatnonzero(joined.kind == PROFILE).tolist():  # in the order of offsets
+            customer_id, t = joined.customer_id[i], int(joined.ts_ms[i])
+            if t == NO_TIME_MS:
+                slot = table.slots.get(customer_id)
+                known_ms = 0 if slot is None else int(table.rows[slot].profile_ms)
+                t = max(self.stream_ms, TS_MS_MIN, known_ms, latest.get(customer_id, 0))
+                joined.ts_ms[i] = t
+            if t <= newest_ms:
+                latest[customer_id] = max(latest.get(customer_id, 0), t)
 
     def _new_slot(self, joined: _Joined, i: int, refused: list[Any]) -> int:
         customer_id = joined.customer_id[i]
