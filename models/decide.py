@@ -20,6 +20,7 @@ LOOK = True  # an event came or rules changed: the cluster is looked at too
 def decide(
     row: Any,
     before: Any,
+    model_before: Any,
     slot: int,
     now: int,
     occurred_ms: int,
@@ -34,7 +35,8 @@ def decide(
 ) -> int:
     """Judge a row at `now`, write its changes from `filled` on, and return the new count.
 
-    `before` is the row as it was decided last (the row itself when nothing but time has passed).
+    `before` is the row as it was decided last (the row itself when nothing but time has passed), `model_before` the
+    model that it was decided by.
     """
     plan, model = rules.plan, rules.model[0]
     counters[DECISIONS] += 1
@@ -54,7 +56,7 @@ def decide(
         if new == current:
             continue
         if filled == first:
-            judge(before, before.decided_ms, plan, model, work.values_before, work.truth_before)
+            judge(before, before.decided_ms, plan, model_before, work.values_before, work.truth_before)
         change = changes[filled]
         filled += 1
         _open(change, row, slot, d, current, new, now, occurred_ms, event, trigger, counters)

@@ -194,7 +194,13 @@ def help_of(name: str) -> str:
 def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
     """Return False if the person asked for none (`NO_COLOR` set to anything, or a dumb terminal)."""
     environ = os.environ if environ is None else environ
-    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return not environ.get("NO_COLOR") and not is_dumb(environ)
+
+
+def is_dumb(environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether the terminal says that it can only write one line after the other."""
+    environ = os.environ if environ is None else environ
+    return environ.get("TERM") == "dumb"
 
 
 def is_loopback(host: str) -> bool:

@@ -64,6 +64,19 @@ _INTENSITIES: Final[Mapping[str, str]] = {
     "spend_intensity": "spending",
     "engagement": "e-mail activity",
 }
+# what a cluster hangs on: (more of it, less of it, the thing itself)
+_MOVES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "days_since_order": ("longer without a purchase", "bought more recently", "time since the last purchase"),
+    "days_since_click": ("longer away from the site", "on the site more recently", "time since the last click"),
+    "orders": ("more orders", "fewer orders", "number of orders"),
+    "spend": ("more spent", "less spent", "money spent"),
+    "average_order": ("larger baskets", "smaller baskets", "size of baskets"),
+    "click_intensity_7d": ("more clicks lately", "fewer clicks lately", "clicks lately"),
+    "order_intensity_90d": ("buying more lately", "buying less lately", "buying lately"),
+    "engagement_30d": ("reading more e-mail", "reading less e-mail", "reading of e-mail"),
+    "open_rate": ("opening more of the e-mails", "opening fewer of the e-mails", "share of e-mails opened"),
+    "cart_rate": ("filling the cart more", "filling the cart less", "filling of the cart"),
+}
 _WINDOW = re.compile(r"^(?:recent_)?(?P<base>\w+?)(?:_| in )(?P<count>\d+)\s?(?P<unit>d|h|m|days?|hours?|minutes?)$")
 _WINDOW_UNITS = {"d": "day", "h": "hour", "m": "minute"}
 _TRIGGERS: Final[Mapping[str, str]] = {
@@ -105,14 +118,21 @@ def because(change: Mapping[str, Any]) -> str:
     """Why, in words: the conditions that flipped, what moved a cluster, or else the trigger; maybe empty."""
     reasons = [reason for reason in change.get("reasons") or [] if reason.get("feature")]
     if any(reason.get("contribution") is not None for reason in reasons):
-        return " and ".join(_cluster_phrase(reason) for reason in reasons[:CONTRIBUTIONS_MAX])
-    told = " and ".join(
-        phrase(str(reason["feature"]), reason.get("before"), reason.get("after")) for reason in reasons[:REASONS_MAX]
-    )
+        phrases = [_cluster_phrase(reason) for reason in reasons]
+        told = _listed(phrases, CONTRIBUTIONS_MAX)
+    else:
+        phrases = [phrase(str(reason["feature"]), reason.get("before"), reason.get("after")) for reason in reasons]
+        told = _listed(phrases, REASONS_MAX)
     kind = (change.get("trigger") or {}).get("kind")
     if not told or kind in ("late", "merge", "model", "definition"):
         told = f"{told} {_TRIGGERS.get(str(kind), '')}".strip()
     return told
+
+
+def _listed(phrases: list[str], most: int) -> str:
+    """`a`, `a and b`, `a, b and c`; what reads the same (two borders of one feature) is told once."""
+    shown = list(dict.fromkeys(phrases))[:most]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def phrase(feature: str, before: object, after: object) -> str:
@@ -142,14 +162,14 @@ def _quantity(feature: str, was: float | None, now: float) -> str:
     base = _base(feature) if window else feature
     if base in _COUNTS:
         one, many = _COUNTS[base]
-        return f"{number(now)} {one if now == 1 else many}{window}{_was(was)}"
+        return f"{number(now)} {one if now == 1 else many}{window}{_was(was, now)}"
     if base in _MONEY:
-        return f"{_MONEY[base]}{window} {money(now)}{_was(was, money)}"
+        return f"{_MONEY[base]}{window} {money(now)}{_was(was, now, money)}"
     if base in _INTENSITIES:
-        return f"{_INTENSITIES[base]} {number(now)}{_was(was)}"
+        return f"{_INTENSITIES[base]} {number(now)}{_was(was, now)}"
     if base in _RATES or base.endswith(("_rate", "_share")):
-        return f"{percent(now)} {_RATES.get(base, spaced(base))}{window}{_was(was, percent)}"
-    return f"{spaced(base)}{window} {number(now)}{_was(was)}"
+        return f"{percent(now)} {_RATES.get(base, spaced(base))}{window}{_was(was, now, percent)}"
+    return f"{spaced(base)}{window} {number(now)}{_was(was, now)}"
 
 
 def number(value: float) -> str:
@@ -191,8 +211,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _was(was: float | None, shown: Any = number) -> str:
-    return "" if was is None else f" (was {shown(was)})"
+def _was(was: float | None, now: float, shown: Any = number) -> str:
+    """What it was, unless that reads the same: a border moved, or the last digit was rounded away."""
+    return "" if was is None or shown(was) == shown(now) else f" (was {shown(was)})"
 
 
 def _plain(feature: str, before: object, after: object) -> str:
@@ -201,6 +222,8 @@ def _plain(feature: str, before: object, after: object) -> str:
 
 
 def _span(template: str, was: float | None, now: float) -> str:
+    if template.endswith("{} ago") and now * _MINUTES_A_DAY < 1:
+        return template.replace(" was {} ago", " just now")
     told = template.format(duration(now)) if "{}" in template else f"{template} {duration(now)}"
     return told if was is None or was >= NEVER_DAYS else told + _was_duration(was, now)
 
@@ -244,12 +267,13 @@ def _base(feature: str) -> str:
 
 def _cluster_phrase(reason: Mapping[str, Any]) -> str:
     """Cluster features may be logarithms: their values say nothing to a reader, only which and which way."""
-    name = str(reason["feature"])
+    name = str(reason["feature"]).removeprefix("log_")
     before, after = reason.get("before"), reason.get("after")
-    told = spaced(name.removeprefix("log_"))
+    told = spaced(name)
+    more, less, same = _MOVES.get(name, (f"more {told}", f"less {told}", told))
     if not (_is_number(before) and _is_number(after)) or before == after:
-        return told
-    return f"{'more' if after > before else 'less'} {told}"  # type: ignore[operator] # both are numbers
+        return same
+    return more if after > before else less  # type: ignore[operator] # both are numbers
 
 
 def _outlook(change: Mapping[str, Any]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Any
 
 import faust
 from mode import Service
 
 from models.events import TOPICS
+from stream.worker.host import EXIT_INFRASTRUCTURE
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.transport import MembershipTransport
 
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 REBALANCE_SECONDS = 20.0  # a member that does not come back within it is left behind
 REQUEST_SECONDS = 40.0  # Faust wants it above the session timeout; a dead broker is noticed by our own deadlines first
+FAREWELL_SECONDS = 5.0  # to leave the group, when all of our own work is done: the others learn sooner
 FETCH_BYTES = 1024  # of the membership consumer, which reads nothing
 
 
@@ -34,7 +37,7 @@ def create_app(settings: Settings, host: Host) -> faust.App:
         settings.prefix + settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
         store="memory://",
-        datadir=tempfile.mkdtemp(prefix="segstream-faust-"),
+        datadir=f"{tempfile.gettempdir()}/segstream-faust-{os.getuid()}",  # Faust makes it and keeps nothing there
         value_serializer="raw",
         key_serializer="raw",
         web_enabled=False,
@@ -54,7 +57,7 @@ def create_app(settings: Settings, host: Host) -> faust.App:
     app.transport = MembershipTransport(app.conf.broker, app, app.loop)
     _subscribe(app, [settings.prefix + topic for topic in (*TOPICS, VECTORS_TOPIC)])
     _follow(app, settings, host)
-    app.service(_life_of(host))
+    app.service(_life_of(app, host))
     host._commit_group = _group_committer(app, settings)  # type: ignore[method-assign]  # noqa: SLF001 - the one seam
     return app
 
@@ -88,7 +91,7 @@ def _follow(app: faust.App, settings: Settings, host: Host) -> None:
     signals.on_partitions_revoked.connect(on_revoked)
 
 
-def _life_of(host: Host) -> type[Service]:
+def _life_of(app: faust.App, host: Host) -> type[Service]:
     class HostService(Service):
         """Starts and stops the host with the app."""
 
@@ -97,8 +100,21 @@ def _life_of(host: Host) -> type[Service]:
 
         async def on_stop(self) -> None:
             await host.stop()
+            _end_within(FAREWELL_SECONDS, EXIT_INFRASTRUCTURE if app.crashed else 0)
 
     return HostService
+
+
+def _end_within(seconds: float, code: int) -> None:
+    """End the process for Faust, which can wait for ever to leave a group in the middle of a rebalance."""
+
+    def end() -> None:
+        logger.warning("the group did not let us go within %g s: left without a word", seconds)
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True  # who is gone by then is not held up
+    timer.start()
 
 
 def _group_committer(app: faust.App, settings: Settings) -> Any:
@@ -127,5 +143,3 @@ def run_app(app: faust.App) -> None:
     except SystemExit as stopped:
         if stopped.code:
             raise
-    finally:
-        shutil.rmtree(app.conf.datadir, ignore_errors=True)  # Faust makes it even when it keeps nothing there

@@ -156,7 +156,6 @@ async def last_marker(log: Log, partition: int) -> Marker | None:
 
 async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
     """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
-
     if marker.row_version != ROW_VERSION:
         raise SegstreamError(
             f"the checkpoint of partition {replica.partition} has rows of layout {marker.row_version}, "

@@ -167,7 +167,7 @@ class Inputs:
         return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest, newest)
 
     def note_applied(self, taken: Taken, limit_ms: int, ours: Callable[[str], bool] | None = None) -> None:
-        """Remember the newest event time of each topic; times beyond `limit_ms`, and customers not `ours`, are refused."""
+        """Remember each topic's newest event time; those beyond `limit_ms` or of customers not `ours` are refused."""
         for kind, columns in taken.columns.items():
             entry = self.by_kind[kind]
             times, ids = columns.ts_ms, columns.customer_id

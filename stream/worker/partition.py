@@ -38,7 +38,7 @@ REJUDGE_ROWS = 4_000  # the same for adoptions
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 KEPT_MS = 86_400_000  # checkpoints and journal are kept a day, so that ranges can be verified
 YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
-KEPT_MAX = 256  # markers remembered for that
+KEPT_APART_MS = KEPT_MS // 128  # of that day, markers so far apart are remembered: eleven minutes
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Partition:
         self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
         self._unacked: deque[Publication] = deque()
-        self._kept: deque[Kept] = deque(maxlen=KEPT_MAX)
+        self._kept: deque[Kept] = deque()  # at most a day of them
         self._last_tick_s = 0.0
         self._stopping = False
         self._checkpoint_now = False
@@ -347,11 +347,14 @@ class Partition:
 
     async def _forget(self, draft: Draft) -> None:
         """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
-        self._kept.append(Kept(draft.marker.wall_ms, self._cycle.needed_from, draft.marker.journal_next))
+        now_ms = draft.marker.wall_ms
+        if not self._kept or now_ms - self._kept[-1].wall_ms >= KEPT_APART_MS:
+            self._kept.append(Kept(now_ms, self._cycle.needed_from, draft.marker.journal_next))
         oldest = self._kept[0]
-        if oldest.state_from > 0 and draft.marker.wall_ms - oldest.wall_ms > KEPT_MS:
+        if now_ms - oldest.wall_ms > KEPT_MS:
             self._kept.popleft()
-            await self._log.delete_before("segment-state", self.number, oldest.state_from)
+            if oldest.state_from > 0:
+                await self._log.delete_before("segment-state", self.number, oldest.state_from)
             await self._log.delete_before("segment-journal", self.number, oldest.journal_from)
 
     # -- the end -----------------------------------------------------------------------------------------------------

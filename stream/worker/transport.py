@@ -23,11 +23,14 @@ class MembershipConsumer(driver.Consumer):
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Faust's fetch loop: poll nothing, so that the group sees a live member and no record is ever lost here."""
-        while not (self.should_stop or fetcher.should_stop):
-            if self.flow_active:
-                self.pause_fetching()
-                await self._thread.getmany(set(), timeout=0.0)
-            await self.sleep(PULSE_SECONDS)
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                if self.flow_active:
+                    self.pause_fetching()
+                    await self._thread.getmany(set(), timeout=0.0)
+                await self.sleep(PULSE_SECONDS)
+        except asyncio.CancelledError:
+            return  # Faust stops its fetcher; passed on in the middle of a rebalance it would bring the worker down
 
     def pause_fetching(self) -> None:
         """Tell aiokafka to fetch nothing of what is assigned."""

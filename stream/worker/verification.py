@@ -119,7 +119,7 @@ async def verify_partition(log: Log, settings: Settings, partition: int, *, sett
     first, end = await log.bounds("segment-journal", partition, committed=False)
     if first > 0:
         raise SegstreamError(
-            f"the journal of partition {partition} begins at {first}: what came before was deleted with its checkpoints",
+            f"the journal of partition {partition} begins at {first}: what came before was deleted",
             "verification starts at the first entry; verify again before a day has passed",
         )
     documents = await documents_of(log, settings)

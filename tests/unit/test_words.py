@@ -52,7 +52,7 @@ def test_a_new_document_is_named_as_the_cause() -> None:
     """Nothing happened to the customer when the rules changed."""
     assert sentence(_change(trigger={"kind": "definition"})).endswith(": under new definitions")
     told = sentence(_change(trigger={"kind": "model"}, reasons=[{"feature": "orders", "before": 3, "after": 3}]))
-    assert told.endswith(": 3 orders (was 3) under a new model")
+    assert told.endswith(": 3 orders under a new model")
 
 
 def test_a_cluster_is_told_by_its_label_and_what_moved_most() -> None:
@@ -62,7 +62,20 @@ def test_a_cluster_is_told_by_its_label_and_what_moved_most() -> None:
         {"feature": "cart_rate", "before": 0.4, "after": 0.1, "contribution": 0.3},
     ]
     told = sentence(_change(dimension="behaviour", segment="cluster-3", label="big baskets", reasons=reasons))
-    assert told == "c17850 behaviour: active -> cluster-3 (big baskets): more spend and less cart rate"
+    assert told == "c17850 behaviour: active -> cluster-3 (big baskets): more spent and filling the cart less"
+
+
+def test_a_reason_is_told_once() -> None:
+    """Leaving one band of a score and entering the next crosses two borders, and is one move."""
+    reasons = [{"feature": "recency_score", "before": 3, "after": 2, "threshold": border} for border in (3, 2)]
+    assert sentence(_change(reasons=reasons)).endswith(": recency score 2 (was 3)")
+
+
+def test_a_cluster_moved_by_a_model_says_so() -> None:
+    """The customer did nothing: her reasons are what the new clusters hang on."""
+    reasons = [{"feature": name, "before": 1.0, "after": 1.0, "contribution": 0.5} for name in ("log_spend", "x_y")]
+    told = sentence(_change(reasons=reasons, trigger={"kind": "model"}))
+    assert told.endswith(": money spent and x y under a new model")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,8 @@ def test_a_cluster_is_told_by_its_label_and_what_moved_most() -> None:
         ("days_since_click", 0.5, 7.0, "no click for 7 days (was 12 hours)"),
         ("days_since_wishlist", 1.0, 8.0, "no wishlist for 8 days (was 1)"),
         ("days_since_first_order", 29.0, 30.0, "first purchase was 30 days ago (was 29)"),
+        ("days_since_first_order", None, 0.0, "first purchase just now"),
+        ("value_score", 2, 2, "value score 2"),
         ("tenure_days", None, 400.0, "customer for 400 days"),
         ("order_gap_days", 0.0, 130.0, "the last two purchases were 130 days apart (was 0 minutes)"),
         ("orders", 0, 1, "1 order (was 0)"),

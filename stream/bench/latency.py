@@ -1,0 +1,140 @@
+"""From an event's sending to its change: paced events, and a reader of segment-changes beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream.bench import running
+from stream.bench.machine import facts
+from stream.bench.rehearsal import snapshot_of
+from stream.bench.stream_of_events import Load, draws, record
+from stream.clock import monotonic_s, wall_ms
+from stream.codec import plain_json
+from stream.errors import SegstreamError
+from stream.kafka.broker import DevBroker
+from stream.kafka.bulk import BulkProducer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.bench.child import Child
+    from stream.bench.running import Tell
+    from stream.kafka.bulk import BulkRecord
+    from stream.kafka.follow import Follower
+
+POLL_MS = 50  # of the reader of changes: an answer comes at once when there is a change
+QUIET_SECONDS = 2.0  # without a change: the warm-up and its silences are over
+QUIET_SECONDS_MAX = 60.0  # by then they must be
+LAST_SECONDS = 2.0  # for the changes of the last events
+SETTLE_SECONDS = 2.0  # of the paced events, not counted: connections and caches warm up
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
+
+
+@dataclass(slots=True)
+class Seen:
+    """When events were sent, and how long their changes took."""
+
+    sent: dict[str, tuple[float, int]] = field(default_factory=dict)  # event id -> (monotonic s, wall ms)
+    arrived_ms: list[float] = field(default_factory=list)  # until the change was read here: an upper bound
+    written_ms: list[float] = field(default_factory=list)  # until the worker sent it: a lower bound
+
+
+def run(cache: Path, rate: float, seconds: float, customers: int, tell: Tell) -> dict[str, object]:
+    """Measure one worker at a steady rate; the load has an event time of now and `clock` is live."""
+    tell("learning a model")
+    load = Load(int(rate * seconds), customers, start_ms=wall_ms())
+    snapshot = snapshot_of(load)
+    tell("starting a broker")
+    with DevBroker(cache) as broker:
+        return asyncio.run(_run(broker.address, load, snapshot, rate, tell))
+
+
+async def _run(brokers: str, load: Load, snapshot: Any, rate: float, tell: Tell) -> dict[str, object]:
+    settings = running.settings_of(brokers, "bench")
+    past = Load(0, load.customers, load.seed, wall_ms())
+    await running.prepare(settings, snapshot)
+    await running.send(settings, (one for one, _ in _numbered(past)))
+    tell("starting a worker")
+    child, _ = running.worker(settings)
+    with child:
+        await running.applied(settings, child, past.warm_up)
+        async with running.following(settings, "segment-changes") as follower:
+            follower.seek(await follower.first_offsets())
+            await _quiet(follower, child)
+            tell(f"{load.events:,} events at {rate:g} a second")
+            seen = Seen()
+            begin_ms = wall_ms()
+            reading = asyncio.ensure_future(_read(follower, seen))
+            async with BulkProducer(settings) as producer:
+                count = await producer.run(_paced(load, seen), rate=rate)
+            end_ms = wall_ms()
+            cpu_s = child.cpu_seconds(begin_ms, end_ms)
+            await asyncio.sleep(LAST_SECONDS)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        child.check()
+        child.stop()
+    return _figures(seen, count, (end_ms - begin_ms) / 1000, cpu_s)
+
+
+def _figures(seen: Seen, count: int, seconds: float, cpu_s: float | None) -> dict[str, object]:
+    if not seen.arrived_ms:
+        raise SegstreamError("no change was seen", "give more seconds, or a higher rate")
+    upper = {f"{name}_ms": round(float(np.percentile(seen.arrived_ms, q)), 2) for name, q in PERCENTILES.items()}
+    lower = {f"sent_{name}_ms": round(float(np.percentile(seen.written_ms, q)), 2) for name, q in PERCENTILES.items()}
+    return {
+        "events_per_s": round(count / seconds),
+        **upper,
+        **lower,
+        "changes": len(seen.arrived_ms),
+        "core_share": None if cpu_s is None else round(cpu_s / seconds, 3),
+        "machine": facts(),
+    }
+
+
+def _numbered(load: Load) -> Iterator[tuple[BulkRecord, int]]:
+    for part in draws(load):
+        columns = (part.customer, part.kind, part.action, part.amount_minor, part.ts_ms)
+        for number, row in enumerate(zip(*(column.tolist() for column in columns), strict=True), part.first):
+            yield record(number, *row), number
+
+
+def _paced(load: Load, seen: Seen) -> Iterator[BulkRecord]:
+    """The measured events, each stamped at the moment it is asked for."""
+    settled_s = monotonic_s() + SETTLE_SECONDS
+    for part in draws(load):
+        columns = (part.customer.tolist(), part.kind.tolist(), part.action.tolist(), part.amount_minor.tolist())
+        for number, (customer, kind, action, amount) in enumerate(zip(*columns, strict=True), part.first):
+            if number < load.warm_up:
+                continue
+            now_ms, now_s = wall_ms(), monotonic_s()
+            if now_s >= settled_s:
+                seen.sent[f"e{number:09d}"] = now_s, now_ms
+            yield record(number, customer, kind, action, amount, now_ms)
+
+
+async def _quiet(follower: Follower, child: Child) -> None:
+    """Wait until no more changes come: the worker is through the past."""
+    deadline_s = monotonic_s() + QUIET_SECONDS_MAX
+    last_s = monotonic_s()
+    while monotonic_s() - last_s < QUIET_SECONDS and monotonic_s() < deadline_s:
+        if await follower.records(POLL_MS):
+            last_s = monotonic_s()
+        child.check()
+
+
+async def _read(follower: Follower, seen: Seen) -> None:
+    while True:
+        changes = await follower.records(POLL_MS)
+        now_s = monotonic_s()
+        for change in changes:
+            trigger = plain_json.decode(change.value or b"{}")["trigger"]
+            sent = seen.sent.get(trigger["event_id"] or "")
+            if sent is not None:
+                seen.arrived_ms.append((now_s - sent[0]) * 1000)
+                seen.written_ms.append(float(change.timestamp_ms - sent[1]))

@@ -1,0 +1,97 @@
+"""What one would write with Faust alone: agents and a table. The other side of the comparison.
+
+Its job is simple: a segment by money spent and decayed clicks, kept in a table (in memory, with changelog), each change
+published. As the Faust documentation has it: no tricks, nothing left out. Run as a process; it prints a line of JSON
+(`wall_ms`, `events`, `changes`) now and then.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from typing import Any
+
+import faust
+
+from stream.clock import wall_ms
+from stream.codec import plain_json
+
+REPORT_EVENTS = 250  # between two lines: about ten a second
+PARTITIONS = 4  # as the input topics of the bench
+DAY_MS = 86_400_000  # clicks halve in a day, as in the shipped intent
+HOT_CLICKS, WARM_CLICKS, BIG_SPEND = 6.0, 3.0, 250.0  # as the shipped intent and the lowest cut of spend
+
+
+def segment_of(state: dict[str, Any]) -> str:
+    """The segment of a customer: money first, then clicks."""
+    money = "big" if state["amount"] >= BIG_SPEND else "small" if state["amount"] else "none"
+    clicks = "hot" if state["clicks"] >= HOT_CLICKS else "warm" if state["clicks"] >= WARM_CLICKS else "idle"
+    return f"{money} {clicks}"
+
+
+def clicks_at(state: dict[str, Any], ts_ms: int) -> float:
+    """The decayed clicks of a customer at a time."""
+    halved: float = 0.5 ** (max(ts_ms - state["ts"], 0) / DAY_MS)
+    return float(state["clicks"] * halved)
+
+
+def create_app(brokers: str, prefix: str) -> faust.App:
+    """The app."""
+    app = faust.App(
+        f"{prefix}plain-faust",
+        broker=f"kafka://{brokers}",
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="plain-faust-"),
+        topic_partitions=PARTITIONS,
+        topic_replication_factor=1,
+        table_standby_replicas=0,
+        web_enabled=False,
+    )
+    clicks = app.topic(f"{prefix}clicks", key_type=str, key_serializer="raw", value_serializer="json")
+    purchases = app.topic(f"{prefix}purchases", key_type=str, key_serializer="raw", value_serializer="json")
+    changes = app.topic(f"{prefix}segment-changes", value_serializer="json")  # the bench has created it
+    customers: Any = app.Table("customers", partitions=PARTITIONS)
+    counted = {"events": 0, "changes": 0}
+
+    async def apply(event: dict[str, Any], amount: float, click: float) -> None:
+        key = event["customer_id"]
+        state = customers.get(key) or {"amount": 0.0, "clicks": 0.0, "ts": event["ts"], "segment": ""}
+        after = {
+            "amount": state["amount"] + amount,
+            "clicks": clicks_at(state, event["ts"]) + click,
+            "ts": event["ts"],
+        }
+        after["segment"] = segment_of(after)
+        customers[key] = after
+        if after["segment"] != state["segment"]:
+            counted["changes"] += 1
+            await changes.send(
+                key=key, value={"customer_id": key, "previous": state["segment"], "segment": after["segment"]}
+            )
+        counted["events"] += 1
+        if counted["events"] % REPORT_EVENTS == 0:
+            sys.stdout.write(plain_json.encode({"wall_ms": wall_ms(), **counted}).decode() + "\n")
+            sys.stdout.flush()
+
+    async def on_clicks(stream: Any) -> None:
+        async for event in stream:
+            await apply(event, 0.0, 1.0)
+
+    async def on_purchases(stream: Any) -> None:
+        async for event in stream:
+            await apply(event, event["amount"], 0.0)
+
+    app.agent(clicks, name="clicks")(on_clicks)
+    app.agent(purchases, name="purchases")(on_purchases)
+    return app
+
+
+def main(brokers: str, prefix: str) -> None:
+    """Run until killed."""
+    app = create_app(brokers, prefix)
+    # "WARN" in capitals: Faust takes the lower-case word for DEBUG
+    faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False).execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,135 @@
+"""The worker against a plain Faust app: one run, one broker, the same topics."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream.bench import running
+from stream.bench.child import Child
+from stream.bench.machine import facts
+from stream.bench.rehearsal import snapshot_of
+from stream.bench.stream_of_events import Load, records
+from stream.clock import monotonic_s
+from stream.codec import plain_json
+from stream.errors import SegstreamError
+from stream.kafka.broker import DevBroker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.bench.running import Tell
+    from stream.settings import Settings
+
+CHECKPOINTS_EACH = 4  # that every partition should make in the run, besides the one at the end
+CHECKPOINT_EVENTS_MIN = 1_000  # of a partition, so that a tiny run is not all checkpoints
+PLAIN_SETTLE_SECONDS = 4.0  # left out at its start: it joins, opens its table, its buffers fill
+PLAIN_START_SECONDS = 60.0  # until its first line: it creates topics and joins a group
+PLAIN_EVENTS = 200_000  # more than it can apply while it is measured
+PLAIN_PART = 20  # it is given this part of the customers, so that it is through its warm-up in a second
+POLL_SECONDS = 0.1  # between two looks at its lines
+
+
+def run(cache: Path, load: Load, plain_seconds: float, tell: Tell) -> dict[str, object]:
+    """Measure both and return the figures of docs/performance.md.
+
+    Parameters
+    ----------
+    cache : where the broker's jars are.
+    plain_seconds : how long the plain app is measured; it needs minutes for the whole load.
+    """
+    tell("learning a model")
+    snapshot = snapshot_of(load)
+    tell("starting a broker")
+    with DevBroker(cache) as broker:
+        return asyncio.run(_run(broker.address, load, snapshot, plain_seconds, tell))
+
+
+async def _run(brokers: str, load: Load, snapshot: Any, plain_seconds: float, tell: Tell) -> dict[str, object]:
+    settings = _settings(brokers, load)
+    await running.prepare(settings, snapshot)
+    tell("plain Faust")
+    short = Load(PLAIN_EVENTS, max(load.customers // PLAIN_PART, 100), load.seed)
+    plain = await _plain(dataclasses.replace(settings, prefix="plain."), short, plain_seconds)
+    tell(f"segstream worker, {load.events:,} events")
+    ours = await _worker(settings, load)
+    ratio = ours["worker_events_per_s"] / plain["plain_faust_events_per_s"]
+    return {**plain, **ours, "ratio": round(ratio, 1), "customers": load.customers, "machine": facts()}
+
+
+def _settings(brokers: str, load: Load) -> Settings:
+    partitions = 4
+    every = max(load.events // (partitions * CHECKPOINTS_EACH), CHECKPOINT_EVENTS_MIN)
+    return running.settings_of(
+        brokers, "bench", partitions=partitions, clock="events", checkpoint_events=every,
+        sample_interval_ms=10**15,  # no vectors: the model is there, and training has its own share of a core
+    )  # fmt: skip
+
+
+async def _plain(settings: Settings, load: Load, seconds: float) -> dict[str, Any]:
+    """A stretch of the plain app's life, once it is through the warm-up and has settled; by its own count of events."""
+    await running.prepare(settings, None)
+    await running.send(settings, records(load))
+    with Child("stream.bench.plain_faust", [settings.brokers, settings.prefix]) as child:
+        deadline_s = monotonic_s() + PLAIN_START_SECONDS
+        while not child.lines and monotonic_s() < deadline_s:
+            child.check()
+            await asyncio.sleep(POLL_SECONDS)
+        deadline_s = monotonic_s() + PLAIN_SETTLE_SECONDS + seconds
+        while monotonic_s() < deadline_s:
+            child.check()
+            await asyncio.sleep(POLL_SECONDS)
+        found = (line.partition("{") for line in child.lines)  # Faust hides the cursor before the first line
+        reports = [plain_json.decode(brace + rest) for _, brace, rest in found if brace]
+        settled_ms = reports[0]["wall_ms"] + PLAIN_SETTLE_SECONDS * 1000 if reports else 0
+        settled = [one for one in reports if one["wall_ms"] >= settled_ms and one["events"] >= load.warm_up]
+        if len(settled) < 2:  # noqa: PLR2004 - two points make a rate
+            raise SegstreamError("the plain Faust app applied too few events to measure", "give it more seconds")
+        first, last = settled[0], settled[-1]
+        events = last["events"] - first["events"]
+        cpu_s = child.cpu_seconds(first["wall_ms"], last["wall_ms"])
+        return {
+            "plain_faust_events_per_s": round(events * 1000 / (last["wall_ms"] - first["wall_ms"])),
+            "plain_faust_cpu_us_per_event": _us(cpu_s, events),
+            "plain_faust_changes_per_event": round((last["changes"] - first["changes"]) / events, 3),
+            "plain_faust_events": events,
+        }
+
+
+async def _worker(settings: Settings, load: Load) -> dict[str, Any]:
+    """A worker gets a past from the warm-up and stops; a second one recovers, and is measured on everything after."""
+    source = records(load)
+    await running.send(settings, islice(source, load.warm_up))
+    child, _ = running.worker(settings)
+    with child:
+        await running.applied(settings, child, load.warm_up)
+        child.stop()
+    await running.send(settings, source)
+    child, address = running.worker(settings)
+    with child:
+        batches = await running.applied(settings, child, load.warm_up + load.events)
+        figures = await running.metrics(address)
+        child.stop()
+    past = np.cumsum([batch.events for batch in batches]) <= load.warm_up
+    batches = batches[int(past.sum()) :]
+    first, last = batches[0], batches[-1]
+    events = sum(batch.events for batch in batches[:-1])  # the last one is about to be executed
+    changes = await running.count_since(settings, "segment-changes", first.wall_ms)
+    cpu_s = child.cpu_seconds(first.wall_ms, last.wall_ms)
+    return {
+        "worker_events_per_s": round(events * 1000 / max(last.wall_ms - first.wall_ms, 1)),
+        "cpu_us_per_event": _us(cpu_s, events),
+        "changes_per_event": round(changes / events, 3),
+        "checkpoints": int(figures.get("segstream_checkpoints_total", 0)),
+        "checkpoint_rows": int(figures.get("segstream_checkpoint_rows_total", 0)),
+        "dead_letters": int(figures.get("segstream_dead_letters_total", 0)),
+        "events": events,
+    }
+
+
+def _us(cpu_s: float | None, events: int) -> float | None:
+    return None if cpu_s is None else round(cpu_s * 1e6 / events, 2)

@@ -1,0 +1,143 @@
+"""`segstream bench ...`: figures that anyone can measure again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.cli.options import Json
+from stream.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(help="Measure the worker and its parts; docs/performance.md says how to read the figures.")
+
+Events = Annotated[int, typer.Option("--events", min=1_000, help="Events measured, after a warm-up.")]
+Customers = Annotated[int, typer.Option("--customers", min=100, help="Different customers.")]
+EVENTS, CUSTOMERS = 400_000, 20_000  # some seconds of a worker at full rate; as many as a busy shop has in a week
+
+
+@app.command()
+def throughput(
+    *,
+    events: Events = EVENTS,
+    customers: Customers = CUSTOMERS,
+    plain_seconds: Annotated[
+        float, typer.Option("--plain-seconds", min=1, help="How long the plain Faust app is measured.")
+    ] = 20.0,
+    as_json: Json = False,
+) -> None:
+    """Measure one worker against a plain Faust app doing a simpler job, on one broker that is started for it."""
+    from stream.bench.stream_of_events import Load
+    from stream.bench.throughput import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), Load(events, customers), plain_seconds, tell)
+    _show(figures, as_json=as_json)
+
+
+@app.command()
+def latency(
+    *,
+    rate: Annotated[float, typer.Option("--rate", min=1, help="Events a second.")] = 1_000.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long.")] = 20.0,
+    customers: Customers = CUSTOMERS,
+    as_json: Json = False,
+) -> None:
+    """Measure from a paced producer's event to its published change, on a broker that is started for it."""
+    from stream.bench.latency import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell)
+    _show(figures, as_json=as_json)
+
+
+@app.command()
+def sweep(
+    *,
+    customers: Annotated[int, typer.Option("--customers", min=1_000, help="Rows of the table.")] = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Measure how long the passing of an hour takes for all customers; no Kafka."""
+    from stream.bench.parts import sweep as run
+
+    _show(run(customers), as_json=as_json)
+
+
+@app.command()
+def kernel(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
+    """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
+    from stream.bench.parts import kernel as run
+
+    _show(run(events, customers), as_json=as_json)
+
+
+@app.command()
+def decode(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
+    """Measure the decoding of input records into columns, and their digest."""
+    from stream.bench.parts import decode as run
+
+    _show(run(events, customers), as_json=as_json)
+
+
+@app.command()
+def path(
+    *,
+    events: Events = EVENTS,
+    customers: Customers = CUSTOMERS,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Print where the time goes, function by function.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a worker's inner path stage by stage without Kafka: decode, cut, kernel, changes."""
+    from stream.bench.parts import path as run
+
+    figures, table = run(events, customers, profile=profile)
+    if table:
+        typer.echo(table, err=True)
+    _show(figures, as_json=as_json)
+
+
+def _show(figures: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    machine = figures.pop("machine", None)
+    width = max(len(name) for name in figures)
+    for name, value in figures.items():
+        typer.echo(f"{name:<{width}}  {_number(value):>12}")
+    if isinstance(machine, dict):
+        typer.echo(
+            f"\n{machine['cores']} cores, {machine['processor']}, Python {machine['python']}, {machine['system']}"
+        )
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Say what happens on standard error, on one line, and only on a terminal."""
+    shown = sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        if shown:
+            sys.stderr.write(f"\r{text} ...\x1b[K")
+            sys.stderr.flush()
+
+    try:
+        yield tell
+    finally:
+        tell("")
+        if shown:
+            sys.stderr.write("\r\x1b[K")

@@ -1,0 +1,35 @@
+"""The benches on Kafka, very small: they start what they need, end it, and tell every figure. None is judged."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stream.cli import main
+
+
+pytestmark = pytest.mark.kafka
+
+
+def test_throughput_compares_two_real_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    """One run gives both rates, the ratio, and what they cost; nothing was refused and checkpoints were made."""
+    arguments = ["throughput", "--events", "8000", "--customers", "200", "--plain-seconds", "2", "--json"]
+    assert main(["bench", *arguments]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["plain_faust_events_per_s"] > 0
+    assert shown["worker_events_per_s"] > 0
+    assert shown["ratio"] > 0
+    assert {"cpu_us_per_event", "plain_faust_cpu_us_per_event", "changes_per_event", "machine"} <= set(shown)
+    assert shown["dead_letters"] == 0
+    assert shown["checkpoints"] > 0
+
+
+def test_latency_is_measured_change_by_change(capsys: pytest.CaptureFixture[str]) -> None:
+    """Percentiles of the changes that the paced events caused."""
+    arguments = ["latency", "--rate", "300", "--seconds", "6", "--customers", "200", "--json"]
+    assert main(["bench", *arguments]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["changes"] > 0
+    assert 0 < shown["p50_ms"] <= shown["p99_ms"]
+    assert {"events_per_s", "core_share", "machine"} <= set(shown)
