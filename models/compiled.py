@@ -34,7 +34,12 @@ def _sources_digest() -> str:
 CACHE = f"{_config.CACHE_DIR or files('models') / '__pycache__'}/kernels-{_sources_digest()}"
 
 
+# _nrt=False (private to numba, hence the pin): nothing is allocated in a kernel, so no references need counting.
+# With it every call counts each array it is handed, in an atomic operation, and that is more than half of the time.
+_OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "_nrt": False}
+
+
 def kernel(function: F) -> F:
     """Compile a kernel function, cached on disk; no fast-math, so that every machine rounds alike."""
     _config.CACHE_DIR = CACHE  # numba reads it here; where it cannot be written numba keeps its own place
-    return cast("F", numba.njit(cache=True, fastmath=False)(function))
+    return cast("F", numba.njit(**_OPTIONS)(function))

@@ -59,7 +59,22 @@ def step(
             trigger, now = LATE, row.decided_ms
             counters[LATE_EVENTS] += 1
         before = work.previous[0]
-        filled = decide(row, before, rules.model[0], slot, now, event.ts_ms, i, trigger, LOOK, rules, work, changes, filled, counters)
+        filled = decide(
+            row,
+            before,
+            rules.model[0],
+            slot,
+            now,
+            event.ts_ms,
+            i,
+            trigger,
+            LOOK,
+            rules,
+            work,
+            changes,
+            filled,
+            counters,
+        )
         due[slot] = next_look(row, now, rules, work.values)
     return len(events), filled
 
@@ -118,7 +133,9 @@ def touch(
             return filled, False
         _carry_over(row, adoption, work)
         now = max(row.decided_ms, adoption.adopted_ms)
-        filled = decide(row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters)
+        filled = decide(
+            row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters
+        )
         due[slot] = next_look(row, now, rules, work.values)
     return _settle(row, due, slot, until_ms, rules, work, changes, filled, counters)
 
@@ -141,7 +158,9 @@ def _settle(
             return filled, False
         at = due[slot]
         look = row.review_ms > 0 and row.review_ms <= at
-        filled = decide(row, row, rules.model[0], slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters)
+        filled = decide(
+            row, row, rules.model[0], slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters
+        )
         due[slot] = next_look(row, at, rules, work.values)
     return filled, True
 

@@ -59,6 +59,7 @@ ROW = np.dtype(
         ("seq", "i8"),  # of this customer's last change; 0: none
         ("count", "u4", (12,)),
         ("generation", "u4"),  # the adoption (definitions, model) that judged this row
+        ("unused", "u4"),  # fills the row to a multiple of 8 bytes: padding would be whatever lay in memory
         ("segment", "u2", (DIMENSIONS_MAX,)),  # code in the definitions; for clusters the id; 0: none
     ],
     align=True,

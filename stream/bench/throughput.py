@@ -30,7 +30,7 @@ CHECKPOINT_EVENTS_MIN = 1_000  # of a partition, so that a tiny run is not all c
 PLAIN_SETTLE_SECONDS = 4.0  # left out at its start: it joins, opens its table, its buffers fill
 PLAIN_START_SECONDS = 60.0  # until its first line: it creates topics and joins a group
 PLAIN_EVENTS = 200_000  # more than it can apply while it is measured
-PLAIN_PART = 20  # it is given this part of the customers, so that it is through its warm-up in a second
+PLAIN_PART = 5  # it is given this part of the customers, so that it is through its warm-up in seconds
 POLL_SECONDS = 0.1  # between two looks at its lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,7 @@ class Observer:
         if engine is None or not outcome.marks:
             return
         dimensions = engine.judge.definitions.dimensions
-        marks, counts = np.unique(np.array(outcome.marks), axis=0, return_counts=True)
-        for (d, trigger), count in zip(marks.tolist(), counts.tolist(), strict=True):
+        for (d, trigger), count in Counter(outcome.marks).items():
             name = dimensions[d].name if d < len(dimensions) else "retired"
             metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
 

@@ -23,7 +23,7 @@ from stream.codec import journal
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
-from stream.worker.log import FencedError, Keyed, Log, Transactions
+from stream.worker.log import FencedError, Keyed, Log, LogUnavailableError, Transactions
 from stream.worker.recovery import JournalReader, Recovered, differs, recover
 from stream.worker.replica import Outcome, Replica, Rule
 
@@ -110,7 +110,7 @@ class Partition:
         self._unacked: deque[Publication] = deque()
         self._kept: deque[Kept] = deque()  # at most a day of them
         self._last_tick_s = 0.0
-        self._stopping = False
+        self._stopping = self._closed = False
         self._checkpoint_now = False
         self.lock = asyncio.Lock()  # one entry at a time
 
@@ -374,6 +374,10 @@ class Partition:
                 if self.progress.live and self.progress.debt.since_s is not None:
                     self._begin_checkpoint()
                     await self._finish_checkpoint()
+        except LogUnavailableError:
+            if self._closed:  # by our own run, which was fenced meanwhile
+                raise FencedError from None
+            raise
         finally:
             await self.close()
 
@@ -385,7 +389,7 @@ class Partition:
 
     async def close(self) -> None:
         """Let go of the connection without another word."""
-        self._stopping = True
+        self._stopping = self._closed = True
         self.wake.set()
         if self._committing is not None:
             self._committing.cancel()

@@ -25,7 +25,7 @@ LOCKED = {
 }
 
 
-@pytest.mark.parametrize("name", ["faust-streaming", "aiokafka"])
+@pytest.mark.parametrize("name", ["faust-streaming", "aiokafka", "numba"])
 def test_the_overridden_libraries_are_pinned_exactly(name: str) -> None:
     """Their private hooks are ours to follow: declared with ==, locked and installed in that version."""
     (declared,) = (one for one in DECLARED if one.name == name)

@@ -8,7 +8,6 @@ import pytest
 
 from stream.cli import main
 
-
 pytestmark = pytest.mark.kafka
 
 

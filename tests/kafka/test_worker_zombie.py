@@ -36,7 +36,7 @@ def test_a_sleeper_that_wakes_up_is_fenced(settings: Settings, tmp_path: Path) -
 
     async def run() -> None:
         async with crew(settings, tmp_path, "sleeper", "successor") as (log, [sleeper, successor]):
-            await asyncio.gather(sleeper.start())
+            await sleeper.start()
             feeding = asyncio.create_task(feed(settings, sent, rate=RATE))
             await until(lambda: log.has_applied(len(sent) // 4), "progress", sleeper)
             sleeper.pause()
@@ -47,8 +47,7 @@ def test_a_sleeper_that_wakes_up_is_fenced(settings: Settings, tmp_path: Path) -
             sleeper.resume()
             await until(lambda: gave_up(sleeper), "fenced sleeper", sleeper)
             await settle(log, final_times(settings, sent), sleeper, successor)
-            running = [worker for worker in (sleeper, successor) if worker.running]
-            await asyncio.gather(*(worker.stop() for worker in running))
+            await asyncio.gather(sleeper.stop(EXIT_FENCED), successor.stop())
             changes, copies = await everything_agrees(settings, sent, log)
             logger.info("%d events, %d changes, %d copies, %d claims", len(sent), changes, copies, log.claims)
 

@@ -178,7 +178,8 @@ def test_one_journal_gives_one_history() -> None:
     changes, rows, samples = run(journal)
     again, rows_again, samples_again = run(journal)
     assert changes == again
-    assert rows.tobytes() == rows_again.tobytes()
+    for name in rows.dtype.names:  # a row has bytes between its fields that nobody writes
+        assert rows[name].tobytes() == rows_again[name].tobytes(), name
     assert samples == samples_again
     assert sum(samples) > len(rows)
     assert len(changes) > 100
