@@ -19,7 +19,7 @@ from stream.worker.log import FencedError, Keyed, LogUnavailableError
 if TYPE_CHECKING:
     from stream.settings import Settings
 
-READERS_MAX = 8  # kept open between ranges: the four inputs, the journal and what a recovery reads beside them
+READERS_MAX = 24  # kept open between ranges: five for each of four partitions that recover at once, and some
 POLL_MS = 200  # how long a range read waits for the next records before it looks at its position again
 
 

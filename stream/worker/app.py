@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +30,19 @@ FAREWELL_SECONDS = 5.0  # to leave the group, when all of our own work is done: 
 FETCH_BYTES = 1024  # of the membership consumer, which reads nothing
 
 
+class MembershipApp(faust.App):
+    """An app without tables, which keeps no files and so needs no folders."""
+
+    def _create_directories(self) -> None:
+        """Leave the working folder as it is."""
+
+
 def create_app(settings: Settings, host: Host) -> faust.App:
     """The app of one worker process; `host` does the work on what it is assigned."""
-    app = faust.App(
+    app = MembershipApp(
         settings.prefix + settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
         store="memory://",
-        datadir=f"{tempfile.gettempdir()}/segstream-faust-{os.getuid()}",  # Faust makes it and keeps nothing there
         value_serializer="raw",
         key_serializer="raw",
         web_enabled=False,

@@ -18,6 +18,7 @@ from stream.codec.events import VALUE_BYTES_MAX, Columns, decode, digest
 from stream.codec.journal import Embedded, Position
 
 BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
+BUFFER_BYTES_MAX = 32 * 1024 * 1024  # of one topic: what one fetch may bring at most; large records pause it sooner
 EMBEDDED_BYTES_MAX = 2_000_000  # of one entry: with its last record below the 4 MB that a message may have
 EMBEDDED_KEY_BYTES = 4096  # as much as a dead letter shows
 IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
@@ -37,6 +38,7 @@ class Input:
     newest_ms: int = 0  # event time, of what was applied
     columns: Columns = field(default_factory=lambda: Columns(0))
     records: list[Any] = field(default_factory=list)
+    size_bytes: int = 0  # of the values of those records
     order_ms: list[int] = field(default_factory=list)  # running maximum of event time, one for each record
 
     def add(self, records: list[Any], limit_ms: int) -> None:
@@ -52,12 +54,14 @@ class Input:
         for name in (*COLUMN_NAMES, "attributes", "refused"):
             getattr(self.columns, name).extend(getattr(columns, name))
         self.records.extend(records)
+        self.size_bytes += _size_bytes(records)
         self.read = records[-1].offset + 1
 
     def take(self, count: int) -> tuple[list[Any], Columns]:
         """Cut off the first `count` records and what was decoded from them."""
         records, self.records = self.records[:count], self.records[count:]
         end = records[-1].offset
+        self.size_bytes -= _size_bytes(records)
         del self.order_ms[:count]
         columns = self.columns
         kept = sum(1 for record in columns.record[: len(records)] if record.offset <= end)
@@ -106,7 +110,8 @@ class Inputs:
 
     def full(self, kind: int) -> bool:
         """Whether fetching this topic should pause."""
-        return len(self.by_kind[kind].records) >= BUFFER_RECORDS_MAX
+        entry = self.by_kind[kind]
+        return len(entry.records) >= BUFFER_RECORDS_MAX or entry.size_bytes >= BUFFER_BYTES_MAX
 
     def take(self, limit: int, now_s: float) -> Taken | None:
         """The next batch of at most `limit` records, or None when there is nothing to apply yet."""
@@ -191,6 +196,10 @@ class Inputs:
     def all_read(self) -> bool:
         """Whether every input has been read and applied to its end."""
         return all(entry.caught_up and not entry.records for entry in self.by_kind.values())
+
+
+def _size_bytes(records: list[Any]) -> int:
+    return sum(len(record.value or b"") for record in records)
 
 
 def _embedded(kind: int, record: Any) -> Embedded:

@@ -47,6 +47,12 @@ def test_standby_replicas_select_the_co_partitioned_assignor() -> None:
     assert source.index("self.app.assignor") < source.index("RoundRobinPartitionAssignor")
 
 
+def test_folders_are_made_in_one_place() -> None:
+    """`_create_directories` makes Faust's folders, for tables that we do not have, and nothing else."""
+    assert "mkdir" in inspect.getsource(App._create_directories)
+    assert list(inspect.signature(App._create_directories).parameters) == ["self"]
+
+
 @pytest.mark.parametrize("name", ["on_partitions_assigned", "on_partitions_revoked"])
 def test_signals_tell_of_assignments(name: str) -> None:
     """The app sends both signals during a rebalance."""

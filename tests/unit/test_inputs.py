@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.events import CLICK, PROFILE, PURCHASE
 from stream.codec.events import VALUE_BYTES_MAX, digest
-from stream.worker.inputs import BUFFER_RECORDS_MAX, IDLE_SECONDS_MAX, Inputs, Taken
+from stream.worker.inputs import BUFFER_BYTES_MAX, BUFFER_RECORDS_MAX, IDLE_SECONDS_MAX, Inputs, Taken
 
 T0 = 1_700_000_000_000
 FAR_MS = T0 + 10**12
@@ -207,3 +207,13 @@ def test_a_full_buffer_says_so() -> None:
     assert not one.full(CLICK)
     one.by_kind[CLICK].records.append(None)
     assert one.full(CLICK)
+
+
+def test_a_buffer_of_large_records_is_full_sooner() -> None:
+    """Bytes are bounded too, and what is taken makes room."""
+    one = inputs(CLICK)
+    many = [Record(offset, b"x" * VALUE_BYTES_MAX) for offset in range(BUFFER_BYTES_MAX // VALUE_BYTES_MAX)]
+    one.by_kind[CLICK].add(many, FAR_MS)
+    assert one.full(CLICK)
+    assert one.take(1, 0.0) is not None
+    assert not one.full(CLICK)
