@@ -42,14 +42,15 @@ def test_what_is_published_is_what_the_journal_gives_and_what_the_oracle_says(
                 assert one.marker.positions == log.positions_of(one.replica.partition)
             assert rows_agree(settings, sent, left) == CUSTOMERS
             memberships = memberships_of_rows(left)
-            changes, copies = changes_agree(await read_all(settings, "segment-changes"), memberships)
+            _, copies = changes_agree(await read_all(settings, "segment-changes"), memberships)
             assert await memberships_of_topic(settings) == memberships
             await worker.start()
             assert await worker.metric("segstream_recovered_events_total") == 0
             await worker.stop()
             reports = await verify(settings, range(settings.partitions), settled=True)
             assert [report.difference for report in reports] == [None] * settings.partitions
-            assert (changes, copies) == (sum(report.changes for report in reports), 0)
+            published = len(await read_all(settings, "segment-changes"))  # the restart may have adopted one more model
+            assert (published, copies) == (sum(report.changes for report in reports), 0)
 
     asyncio.run(run())
     for name in ("brokers", "prefix", "sample_rotation"):
