@@ -39,7 +39,7 @@ simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n
 	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
-	@$(BIN)/segstream bench throughput $(ARGS)
+	@$(BIN)/segstream bench throughput --json $(ARGS)
 
 fmt: $(STAMP) ## format, and mend what ruff can mend
 	$(BIN)/ruff format .
