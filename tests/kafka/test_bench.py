@@ -13,7 +13,8 @@ pytestmark = pytest.mark.kafka
 
 def test_throughput_compares_two_real_processes(capsys: pytest.CaptureFixture[str]) -> None:
     """One run gives both rates, the ratio, and what they cost; nothing was refused and checkpoints were made."""
-    arguments = ["throughput", "--events", "8000", "--customers", "200", "--plain-seconds", "2", "--json"]
+    # ten thousand events a partition: ten checkpoints of it, so that the first is committed before the last event
+    arguments = ["throughput", "--events", "40000", "--customers", "200", "--plain-seconds", "2", "--json"]
     assert main(["bench", *arguments]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["plain_faust_events_per_s"] > 0
