@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from models.clusters.snapshot import Snapshot, digest
-from stream.bench.child import Child, free_port
+from stream.bench.child import Child
 from stream.clock import monotonic_s
 from stream.codec import journal, plain_json
 from stream.codec.definitions import encode_snapshot
 from stream.errors import SegstreamError
+from stream.kafka.broker import free_port
 from stream.kafka.bulk import BulkProducer, BulkRecord
 from stream.kafka.follow import Follower
 from stream.kafka.log import KafkaLog

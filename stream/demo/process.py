@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -167,10 +166,3 @@ class WorkerProcess:
     def _log_tail(self) -> str:
         lines = self.log_path.read_text("utf-8", "replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])
-
-
-def free_port(host: str) -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

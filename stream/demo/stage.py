@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream.codec.definitions import load
-from stream.demo.process import WorkerProcess, free_port
+from stream.demo.process import WorkerProcess
 from stream.demo.report import Result, result_of, summary
 from stream.demo.run import Session, Standing, settings_of
 from stream.demo.screen import PlainScreen, Screen
-from stream.kafka.broker import HOST, DevBroker
+from stream.kafka.broker import DevBroker, free_port
 from stream.kafka.jars import KAFKA_VERSION
 from stream.kafka.topic_admin import create
 from stream.settings import is_dumb
@@ -64,7 +64,7 @@ def run(wish: Wish, base: Settings, bar: Bar) -> int:
         folder = Path(tempfile.mkdtemp(prefix="segstream-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         _say(f"starting Apache Kafka {KAFKA_VERSION} on this machine")
-        settings = settings_of(base, _broker(stack, base, bar).address, free_port(HOST))
+        settings = settings_of(base, _broker(stack, base, bar).address, free_port())
         asyncio.run(create(settings))
         _say("starting a worker")
         worker = stack.enter_context(WorkerProcess(settings, folder))

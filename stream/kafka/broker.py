@@ -225,7 +225,7 @@ class DevBroker:
 
     def _choose_ports(self) -> None:
         if self._ports == (0, 0):
-            self._ports = (self._wanted_port or _free_port(), _free_port())
+            self._ports = (self._wanted_port or free_port(), free_port())
 
     def _port_was_taken(self) -> bool:
         return self._wanted_port == 0 and "BindException" in self._log_tail()
@@ -346,7 +346,8 @@ class DevBroker:
         self._process = self._guard = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -15,28 +15,12 @@ from stream.clock import wall_ms
 from stream.errors import SegstreamError
 from stream.kafka import topic_admin
 from stream.kafka.bulk import BulkProducer, BulkRecord
-from stream.kafka.follow import Followed, Follower
+from stream.kafka.follow import Followed
 from stream.kafka.partitioner import partition_of
 from stream.settings import Settings
+from tests.kafka.worker import read_all
 
 pytestmark = pytest.mark.kafka
-
-WAIT_MS = 200
-
-
-async def read_all(settings: Settings, topic: str) -> list[Followed]:
-    """Every committed record of a topic."""
-    follower = Follower(settings, topic, "read_committed")
-    try:
-        await follower.start()
-        follower.seek(await follower.first_offsets())
-        ends = await follower.end_offsets()
-        found: list[Followed] = []
-        while any(position < ends[place] for place, position in (await follower.positions()).items()):
-            found += await follower.records(WAIT_MS)
-        return found
-    finally:
-        await follower.stop()
 
 
 async def _send(settings: Settings, records: list[BulkRecord], rate: float | None = None) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.demo.process import WorkerProcess, free_port
+from stream.demo.process import WorkerProcess
 from stream.errors import SegstreamError
+from stream.kafka.broker import free_port
 from stream.settings import Settings, environment_of
 
 HOST = "127.0.0.1"
@@ -26,8 +27,8 @@ def test_a_child_gets_exactly_the_settings() -> None:
 
 def test_a_worker_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
     """The person sees the cause, not a time limit; and nothing stays."""
-    nowhere = f"{HOST}:{free_port(HOST)}"
-    settings = Settings(brokers=nowhere, metrics_port=free_port(HOST))
+    nowhere = f"{HOST}:{free_port()}"
+    settings = Settings(brokers=nowhere, metrics_port=free_port())
     waited: list[str] = []
     with WorkerProcess(settings, tmp_path) as worker:
         with pytest.raises(SegstreamError, match="no usable answer from Kafka") as told:
@@ -38,7 +39,7 @@ def test_a_worker_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path
 
 def test_leaving_kills_the_worker(tmp_path: Path) -> None:
     """Also one that has just begun."""
-    settings = Settings(brokers=f"{HOST}:{free_port(HOST)}", metrics_port=free_port(HOST))
+    settings = Settings(brokers=f"{HOST}:{free_port()}", metrics_port=free_port())
     with WorkerProcess(settings, tmp_path) as worker:
         pid = worker.pid
         os.kill(pid, 0)
