@@ -95,6 +95,12 @@ class Settings:
         low=0.1,
         high=600,
     )
+    stall_seconds: float = _setting(
+        60.0,
+        "Seconds that a partition with something to do may not get on before `/healthz` fails and names it.",
+        low=1,
+        high=3_600,
+    )
     shutdown_seconds: float = _setting(20.0, "Seconds for the last checkpoint after SIGTERM.", low=0.1, high=600)
     metrics_host: str = _setting(
         "127.0.0.1", "Address of metrics, health and readiness. Beyond this machine it needs `metrics_token`."

@@ -37,6 +37,8 @@ STAGE_BUCKETS = (
     1.0,
     5.0,
 )
+# A turn of the event loop: a batch's kernel takes 20 ms, the session is lost after seconds.
+DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Powers of four up to the largest batch a setting allows.
 BATCH_BUCKETS = (1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0)
 # A checkpoint writes 20,000 rows in 0.2 s; recovery of a large partition takes a minute.
@@ -143,6 +145,13 @@ CATALOGUE: tuple[Metric, ...] = (
         (PARTITION,),
     ),
     Metric(
+        "segstream_stalled_seconds",
+        "gauge",
+        "How long a partition with something to do has not got on, once that fails /healthz; else 0.",
+        "seconds",
+        (PARTITION,),
+    ),
+    Metric(
         "segstream_stream_time_timestamp_seconds",
         "gauge",
         "Stream time: silence has been declared up to here.",
@@ -184,7 +193,17 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("segstream_recovered_events_total", "counter", "Events executed again by recoveries."),
     # ownership
     Metric("segstream_fenced_total", "counter", "Partitions given up because a newer owner was seen."),
+    Metric(
+        "segstream_claims_total",
+        "counter",
+        "Partitions claimed: each begins a recovery; one that stays is not claimed again.",
+    ),
     Metric("segstream_rebalances_total", "counter", "Assignments received from the group."),
+    Metric(
+        "segstream_evictions_total",
+        "counter",
+        "Times that the group took us for dead and we had to join anew.",
+    ),
     Metric("segstream_partitions_owned", "gauge", "Partitions that are live here."),
     # the model
     Metric("segstream_vectors_learned_total", "counter", "Customer vectors the trainer here has learned."),
@@ -206,9 +225,10 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         "segstream_event_loop_delay_seconds",
-        "gauge",
-        "How late the event loop woke up, last time.",
+        "histogram",
+        "How late the event loop turned, asked by another thread four times a second.",
         "seconds",
+        buckets=DELAY_BUCKETS,
     ),
     Metric("segstream_build", "gauge", "1, labelled with what runs.", labels=(VERSION, PYTHON)),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from stream import __version__
-from stream.metrics.catalogue import CATALOGUE, Metric
+from stream.metrics.catalogue import CATALOGUE, PARTITION, Metric
 
 
 class Metrics:
@@ -36,6 +37,7 @@ class Metrics:
     change_latency_seconds: Histogram
     lag_records: Gauge
     lag_seconds: Gauge
+    stalled_seconds: Gauge
     stream_time_timestamp_seconds: Gauge
     due_customers: Gauge
     customers: Gauge
@@ -47,7 +49,9 @@ class Metrics:
     recovery_seconds: Histogram
     recovered_events: Counter
     fenced: Counter
+    claims: Counter
     rebalances: Counter
+    evictions: Counter
     partitions_owned: Gauge
     vectors_learned: Counter
     snapshots: Counter
@@ -55,14 +59,25 @@ class Metrics:
     adoptions: Counter
     adoption_pending_rows: Gauge
     segment_customers: Gauge
-    event_loop_delay_seconds: Gauge
+    event_loop_delay_seconds: Histogram
     build: Gauge
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry: Final = CollectorRegistry() if registry is None else registry
         for metric in CATALOGUE:
             setattr(self, metric.attribute, _collector(metric, self.registry))
+        self._by_partition: list[Gauge] = [
+            getattr(self, metric.attribute)
+            for metric in CATALOGUE
+            if metric.kind == "gauge" and metric.labels == (PARTITION,)
+        ]
         self.build.labels(__version__, platform.python_version()).set(1)
+
+    def forget_partition(self, number: int) -> None:
+        """Take back the gauges of a partition that is no longer ours: what another owner says is true."""
+        for gauge in self._by_partition:
+            with contextlib.suppress(KeyError):  # never set
+                gauge.remove(str(number))
 
 
 def _collector(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

@@ -86,6 +86,8 @@ def _follow(app: faust.App, settings: Settings, host: Host) -> None:
     async def on_assigned(_: Any, assigned: set[TP], **_kwargs: Any) -> None:
         numbers = {tp.partition for tp in assigned if tp.topic != vectors}
         logger.info("assigned partitions %s", sorted(numbers))
+        consumer: Any = app.consumer  # ours: see transport
+        host.joined_as(consumer.member_id)
         await host.assigned(numbers, trainer=any(tp.topic == vectors for tp in assigned))
 
     async def on_revoked(*_args: Any, **_kwargs: Any) -> None:

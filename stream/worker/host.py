@@ -25,6 +25,7 @@ from stream.worker.partition import Partition
 from stream.worker.replica import rule_of
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.training import TrainerService
+from stream.worker.watchdog import LOOP, Standing, Watchdog
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -58,10 +59,11 @@ class Host:
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._stopping = False
-        self._beat_s = clock.monotonic_s()
+        self.watchdog = Watchdog(settings.stall_seconds, SILENT_SECONDS_MAX)
         self._document_ends: dict[str, int] = {}
         self.wanted: frozenset[int] = frozenset()
         self._joined = False
+        self._member = ""  # as the group knows us
         self._worker = f"{os.uname().nodename}-{os.getpid()}"
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -142,6 +144,13 @@ class Host:
         for partition in self.partitions.values():
             partition.hasten_checkpoint()
 
+    def joined_as(self, member: str) -> None:
+        """The group knows us by this id. It keeps it for life, unless it took us for dead."""
+        if self._member and member != self._member:
+            logger.warning("the group took us for dead and let us join anew: a pause, or a broken connection")
+            self.metrics.evictions.inc()
+        self._member = member
+
     async def assigned(self, numbers: set[int], *, trainer: bool) -> None:
         """The group gave us these partitions: keep what stays, let go of what went, claim what is new."""
         self.wanted, self._joined = frozenset(numbers), True
@@ -188,6 +197,7 @@ class Host:
         """A fenced partition is dropped; if the group still says it is ours, only a new start can settle it."""
         if self.partitions.get(partition.number) is partition:
             del self.partitions[partition.number]
+            self.metrics.forget_partition(partition.number)
             self._reassign_feed()
         await asyncio.sleep(self._settings.session_timeout_seconds)
         if partition.number in self.wanted and partition.number not in self.partitions and not self._stopping:
@@ -213,6 +223,7 @@ class Host:
                 await partition.close()
         except FencedError:
             logger.info("partition %d was taken before its last checkpoint", number)
+        self.metrics.forget_partition(number)
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -267,6 +278,7 @@ class Host:
     async def _run_feed(self) -> None:
         while True:
             started = self._clock.monotonic_s()
+            self.watchdog.turned("feed", started)
             count = 0
             generation = self._feed.generation
             polled = await self._feed.poll(POLL_MS)
@@ -295,6 +307,7 @@ class Host:
                 entry.caught_up = remaining == 0
                 lag += (remaining or 0) + len(entry.records)
                 self._feed.pause(place, paused=partition.inputs.full(kind))
+            partition.progress.lag = lag
             number = str(partition.number)
             age_ms = self._clock.wall_ms() - partition.progress.newest_timestamp_ms if lag else 0
             self.metrics.lag_records.labels(number).set(lag)
@@ -309,22 +322,37 @@ class Host:
     async def _run_look(self) -> None:
         drift = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
         while True:
-            before = self._beat_s = self._clock.monotonic_s()
             await asyncio.sleep(LOOK_SECONDS)
-            late = self._clock.monotonic_s() - before - LOOK_SECONDS
-            self.metrics.event_loop_delay_seconds.set(max(late, 0.0))
+            self._look_for_stalls()
             self.metrics.partitions_owned.set(len(self._live()))
             self.observer.looked(self._live())
             now = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()
             if self._settings.clock == "live" and abs(now - drift) > CLOCK_JUMP_SECONDS:
                 raise LogUnavailableError(f"the wall clock jumped by {now - drift:.0f} s")
 
+    def _look_for_stalls(self) -> None:
+        now_s = self._clock.monotonic_s()
+        nobody = Standing(None, "it is ours and nobody has claimed it")
+        standings = {
+            number: self.partitions[number].standing if number in self.partitions else nobody for number in self.wanted
+        }
+        for number, stall in self.watchdog.look(now_s, standings).items():
+            logger.error("partition %d has not got on for %.0f s: %s", number, stall.seconds, stall.waiting)
+        stalls = self.watchdog.stalls(now_s)
+        for number in standings:
+            stall_s = stalls[number].seconds if number in stalls else 0
+            self.metrics.stalled_seconds.labels(str(number)).set(stall_s)
+
+    def loop_turned(self, delay_s: float) -> None:
+        """The event loop turned, so late."""
+        self.metrics.event_loop_delay_seconds.observe(delay_s)
+        self.watchdog.turned(LOOP, self._clock.monotonic_s())
+
     # -- health ------------------------------------------------------------------------------------------------------
 
     def healthy(self) -> str | None:
-        """None while the event loop turns; else only a restart helps."""
-        silent = self._clock.monotonic_s() - self._beat_s
-        return f"the event loop has stood still for {silent:.0f} s" if silent > SILENT_SECONDS_MAX else None
+        """None while the loops turn and the partitions get on; else only a restart helps. Any thread may ask."""
+        return self.watchdog.reason(self._clock.monotonic_s())
 
     def ready(self) -> str | None:
         """None when every partition that is ours is live, else why not."""

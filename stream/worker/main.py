@@ -15,6 +15,7 @@ from stream.metrics.server import MetricsServer
 from stream.settings import Settings
 from stream.worker.app import create_app, run_app
 from stream.worker.host import Host
+from stream.worker.loop_watch import LoopWatch
 
 logger = logging.getLogger("stream.worker")
 
@@ -41,7 +42,11 @@ def run(settings: Settings) -> int:
     host.warm()
     _calm_collector()
     app = create_app(settings, host)
-    with MetricsServer(settings, metrics.registry, healthy=host.healthy, ready=host.ready) as server:
+    host.loop_turned(0.0)  # from here on somebody waits for it
+    with (
+        MetricsServer(settings, metrics.registry, healthy=host.healthy, ready=host.ready) as server,
+        LoopWatch(loop, clock, host.loop_turned),
+    ):
         logger.info("metrics on %s", server.address)
         run_app(app)
     return 0

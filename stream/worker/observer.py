@@ -107,6 +107,10 @@ class Observer:
         self.metrics.checkpoint_timestamp_seconds.labels(number).set(marker.wall_ms / 1000)
         self._commit_positions(partition)
 
+    def claiming(self) -> None:
+        """A partition is being claimed."""
+        self.metrics.claims.inc()
+
     def recovered(self, partition: Partition, seconds: float, found: Any) -> None:
         """A claimed partition went live: what it had counted before is another worker's to tell."""
         engine = partition.replica.engine

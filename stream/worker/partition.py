@@ -26,6 +26,7 @@ from stream.worker.inputs import Inputs, Taken
 from stream.worker.log import FencedError, Keyed, Log, LogUnavailableError, Transactions
 from stream.worker.recovery import JournalReader, Recovered, differs, recover
 from stream.worker.replica import Outcome, Replica, Rule
+from stream.worker.watchdog import Standing
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -83,6 +84,7 @@ class Progress:
     changes_next: int = 0
     checkpoint_seq: int = 0
     newest_timestamp_ms: int = 0  # Kafka's, of what was applied last
+    lag: int = 0  # records of the inputs that are not applied yet, as far as the feed knows
     debt: Debt = field(default_factory=Debt)
 
 
@@ -119,6 +121,7 @@ class Partition:
     async def claim(self, worker: str, read_documents: Callable[[], Awaitable[None]]) -> None:
         """Take the partition and catch up with its past; afterwards `inputs` say where to read on."""
         started = self._clock.monotonic_s()
+        self._observer.claiming()
         self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
         entry = journal.Claim(
             worker, self._settings.brokers, self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms()
@@ -170,6 +173,15 @@ class Partition:
             self.progress.debt.since_s = self._clock.monotonic_s()
 
     # -- the life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands, for the watchdog; a recovery moves the replica, a live partition the journal too."""
+        replica, progress = self.replica, self.progress
+        mark = (progress.live, progress.journal_next, replica.epoch, replica.cursor, tuple(replica.positions.values()))
+        if not progress.live:
+            return Standing((*mark, replica.stream_ms, replica.customers), "its recovery has not ended")
+        return Standing(mark, f"{progress.lag} records wait" if progress.lag else "")
 
     async def run(self) -> None:
         """Apply what comes until stopped; raises FencedError or LogUnavailableError."""

@@ -3,8 +3,8 @@
 Faust (through aiokafka) joins the group, assigns co-partitioned topics and drives the worker's life. The records
 themselves are read by `stream.kafka.feed` from the journal's positions, in whole batches: the per-message path of Faust
 0.15 costs 125-400 us an event and its commits lose or double events (docs/decisions/0003). Private hooks of Faust used
-here: `Consumer._drain_messages`, `Consumer._thread` (getmany,
-call_thread, _ensure_consumer); a contract test pins the version.
+here: `Consumer._drain_messages`, `Consumer._thread` (getmany, call_thread, _ensure_consumer); of aiokafka:
+`AIOKafkaConsumer._coordinator.member_id`. A contract test pins the versions.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ class MembershipConsumer(driver.Consumer):
         assigned = client.assignment()
         if assigned - client.paused():
             client.pause(*assigned)
+
+    @property
+    def member_id(self) -> str:
+        """What the group calls us; another one after it had taken us for dead."""
+        client = self._thread._ensure_consumer()  # noqa: SLF001 - pinned; see the module's docstring
+        return str(client._coordinator.member_id)  # noqa: SLF001 - as above
 
     async def commit_positions(self, positions: dict[TP, int]) -> None:
         """Commit group offsets, for lag tools and autoscalers only; a failure does no harm.

@@ -9,6 +9,7 @@ import inspect
 
 import aiokafka
 import pytest
+from aiokafka.consumer import group_coordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.app.base import App
 from faust.transport.consumer import ConsumerThread
@@ -38,6 +39,16 @@ def test_the_client_behind_the_thread_can_be_paused() -> None:
     returned = inspect.signature(driver.AIOKafkaConsumerThread._ensure_consumer).return_annotation
     assert returned in (aiokafka.AIOKafkaConsumer, "aiokafka.AIOKafkaConsumer")
     assert {"pause", "paused", "assignment"} <= set(dir(aiokafka.AIOKafkaConsumer))
+
+
+def test_a_member_keeps_its_id_until_it_is_evicted() -> None:
+    """The coordinator forgets its id in `reset_generation` alone, which is for answers that disown a member."""
+    assert "self._coordinator = " in inspect.getsource(aiokafka.AIOKafkaConsumer)
+    source = inspect.getsource(group_coordinator.GroupCoordinator)
+    assert source.count("self.member_id = ") == 2  # at first, and in reset_generation
+    assert "self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID" in inspect.getsource(
+        group_coordinator.GroupCoordinator.reset_generation
+    )
 
 
 def test_standby_replicas_select_the_co_partitioned_assignor() -> None:

@@ -18,6 +18,7 @@ from tests.house.tree import REPO
 YAML_FILES = [
     "docker-compose.yml",
     "deploy/prometheus.yml",
+    "deploy/alerts.yml",
     "deploy/grafana/provisioning/datasources/prometheus.yml",
     "deploy/grafana/provisioning/dashboards/segstream.yml",
 ]
@@ -32,6 +33,8 @@ def read(name: str) -> Any:
 
 
 SERVICES = read("docker-compose.yml")["services"]
+ALERTS = [rule for group in read("deploy/alerts.yml")["groups"] for rule in group["rules"]]
+OTHER_LABELS = {"le", "instance", "job"}  # Prometheus's own
 OURS = {name: service for name, service in SERVICES.items() if str(service["image"]).startswith("segstream:")}
 DOCKERFILE = (REPO / "Dockerfile").read_text("utf-8")
 
@@ -156,15 +159,41 @@ def test_the_image_does_not_run_as_root_and_is_made_from_the_lock() -> None:
 
 def test_the_dashboard_shows_metrics_of_the_catalogue() -> None:
     """Every name in every expression is a metric; a suffix only where there is a histogram."""
-    kinds = {metric.name: metric.kind for metric in CATALOGUE}
-    legal = set(kinds) | {
-        name + part for name, kind in kinds.items() if kind == "histogram" for part in HISTOGRAM_PARTS
-    }
     panels = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
     used = {name for expression in expressions for name in re.findall(rf"{PREFIX}\w+", expression)}
     assert used
-    assert used - legal == set()
+    assert used - series() == set()
+
+
+def series() -> set[str]:
+    """Every name that a worker's scrape can hold."""
+    kinds = {metric.name: metric.kind for metric in CATALOGUE}
+    return set(kinds) | {name + part for name, kind in kinds.items() if kind == "histogram" for part in HISTOGRAM_PARTS}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_alerts_ask_for_what_there_is(rule: dict[str, Any]) -> None:
+    """Series of the catalogue, brackets that close, labels that metrics have, settings that exist."""
+    labels = {metric.name: {label.name for label in metric.labels} for metric in CATALOGUE}
+    used = set(re.findall(rf"{PREFIX}\w+", rule["expr"]))
+    assert used - series() == set()
+    assert used or "up{" in rule["expr"]
+    assert all(rule["expr"].count(left) == rule["expr"].count(right) for left, right in ("()", "[]", "{}"))
+    grouped = {word.strip() for group in re.findall(r"by \(([^)]*)\)", rule["expr"]) for word in group.split(",")}
+    shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+    known = set[str]().union(*(labels.get(re.sub("_bucket$", "", name), set()) for name in used))
+    assert (grouped | shown) - known - OTHER_LABELS == set()
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    named = set(re.findall(r"SEGSTREAM_\w+", rule["annotations"]["summary"]))
+    assert named <= {"SEGSTREAM_" + key.upper() for key in Settings().shown()}
+
+
+def test_prometheus_loads_the_alerts() -> None:
+    """The rule file is named and mounted where it is looked for."""
+    targets = {one["source"]: one["target"] for one in SERVICES["prometheus"]["configs"]}
+    (named,) = read("deploy/prometheus.yml")["rule_files"]
+    assert targets["alerts"] == f"/etc/prometheus/{named}"
 
 
 def test_the_dashboard_groups_by_labels_that_exist() -> None:
