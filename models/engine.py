@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
+from models.customers import names
 from models.customers.row import DIMENSIONS_MAX, GONE
 from models.customers.table import Copy, Table
 from models.definitions.compile import compile_plan
@@ -136,6 +137,7 @@ class Engine:
     def warm(self) -> None:
         """Compile every kernel function now (seconds the first time), before anyone waits for an answer."""
         nobody = np.zeros(0, np.int64)
+        names.warm()
         self.apply(np.zeros(0, EVENT), np.zeros((1, ATTRIBUTES_MAX)))
         self.sweep(nobody, 0)
         self.sample(nobody, 0)

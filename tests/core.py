@@ -170,8 +170,8 @@ class Core:
     def apply(self, *events: NDArray[np.void], attributes: NDArray[np.float64] = NO_ATTRIBUTES) -> Any:
         """Apply events as one entry; returns its changes."""
         entry = np.concatenate([np.zeros(0, e.EVENT), *events])
-        for slot in range(len(self.engine.table), int(entry["slot"].max(initial=-1)) + 1):
-            self.engine.table.slot_of(f"c{slot}")
+        slots = range(len(self.engine.table), int(entry["slot"].max(initial=-1)) + 1)
+        self.engine.table.add([f"c{slot}" for slot in slots])
         taken = self.engine.apply(entry, attributes)
         taken["event"][taken["event"] >= 0] += self.applied
         self.applied += len(entry)

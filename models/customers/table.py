@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.customers.names import UNKNOWN, Names, Packed, pack
 from models.customers.row import NEVER_MS, ROW
-
-CAPACITY_FIRST = 1024  # small enough that an idle partition costs under a megabyte
-GROWTH = 1.5  # doubling a million rows would double the memory at the peak
 
 
 class TableFull(Exception):  # noqa: N818 - it names a state, and nobody did wrong
@@ -20,80 +19,86 @@ class TableFull(Exception):  # noqa: N818 - it names a state, and nobody did wro
 class Table:
     """Rows by slot. Slots are given in order of first sight and never move.
 
-    `rows`, `due_ms` and `dirty` are arrays the kernel writes; `pending` marks rows that a Copy has still to
-    take.
+    `rows`, `due_ms` and `dirty` are arrays the kernel writes; `pending` marks rows that a Copy has still to take. Room
+    for all is reserved at once: the system gives memory to what is touched, so nothing is ever copied to grow.
     """
 
     def __init__(self, customers_max: int) -> None:
         self.customers_max = customers_max
-        self.ids: list[str] = []
-        self.slots: dict[str, int] = {}
-        self.rows: Any = np.zeros(0, ROW).view(np.recarray)
-        self.due_ms: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.dirty: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self.pending: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self._allocate(CAPACITY_FIRST)
-
-    def _allocate(self, capacity: int) -> None:
-        capacity, kept = min(capacity, self.customers_max), len(self.rows)
-        rows, due_ms = np.zeros(capacity, ROW), np.full(capacity, NEVER_MS, np.int64)
-        dirty, pending = np.zeros((2, capacity), np.bool_)
-        rows[:kept], due_ms[:kept], dirty[:kept], pending[:kept] = (
-            self.rows,
-            self.due_ms,
-            self.dirty,
-            self.pending,
-        )
-        self.rows, self.due_ms, self.dirty, self.pending = rows.view(np.recarray), due_ms, dirty, pending
+        self.names = Names(customers_max)
+        self.rows: Any = np.zeros(customers_max, ROW).view(np.recarray)
+        self.due_ms: NDArray[np.int64] = np.zeros(customers_max, np.int64)  # written when a slot is given
+        self.dirty: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
+        self.pending: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """Slots given so far, those that are vacant again included."""
+        return self.names.end
+
+    @property
+    def customers(self) -> int:
+        """Customers in the table."""
+        return self.names.count
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Each customer's id and slot, by slot."""
+        slots = self.names.slots()
+        return zip(self.names.packed(slots).strings(), slots.tolist(), strict=True)
+
+    def ids(self, slots: NDArray[np.int64]) -> list[str]:
+        """The ids in the slots; "" where there is nobody."""
+        return self.names.packed(slots).strings()
+
+    def find(self, customer_id: str) -> int:
+        """The customer's slot, -1 for somebody unknown."""
+        return int(self.names.find([customer_id])[0])
+
+    def add(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Slots for new, different customers; -1 for those for whom there is no room."""
+        slots = self.names.add(ids)
+        self.due_ms[slots[slots != UNKNOWN]] = NEVER_MS
+        return slots
 
     def slot_of(self, customer_id: str) -> int:
         """The customer's slot, a new one at first sight; raises TableFull when there is no room."""
-        slot = self.slots.get(customer_id)
-        if slot is not None:
-            return slot
-        slot = len(self.ids)
-        if slot >= len(self.rows):
-            if slot >= self.customers_max:
-                raise TableFull
-            self._allocate(int(slot * GROWTH) + 1)
-        self.ids.append(customer_id)
-        self.slots[customer_id] = slot
+        slot = self.find(customer_id)
+        if slot == UNKNOWN:
+            slot = int(self.add([customer_id])[0])
+        if slot == UNKNOWN:
+            raise TableFull
         return slot
 
     def due_slots(self, until_ms: int, limit: int) -> NDArray[np.int64]:
         """Slots whose due time is not after `until_ms`, in slot order, at most `limit` of them."""
-        return np.flatnonzero(self.due_ms[: len(self.ids)] <= until_ms)[:limit]
+        return np.flatnonzero(self.due_ms[: len(self)] <= until_ms)[:limit]
 
     def freeze(self, extra: slice) -> NDArray[np.int64]:
         """Begin a copy of the dirty rows and of the slice `extra`; returns their slots. None stays dirty."""
-        wanted = self.dirty[: len(self.ids)].copy()
+        wanted = self.dirty[: len(self)].copy()
         wanted[extra] = True
         slots = np.flatnonzero(wanted)
         self.pending[slots] = True
-        self.dirty[:] = False
+        self.dirty[: len(self)] = False
         return slots
 
-    def load(self, slots: NDArray[np.int64], rows: NDArray[np.void], due_ms: NDArray[np.int64], ids: list[str]) -> None:
+    def load(
+        self, slots: NDArray[np.int64], rows: NDArray[np.void], due_ms: NDArray[np.int64], ids: Sequence[str] | Packed
+    ) -> None:
         """Put checkpointed rows in place, in any order of slots as long as none stays empty at the end.
 
-        Raises TableFull when a slot is beyond what the table may hold.
+        `loaded` ends a load. Raises TableFull when a slot is beyond what the table may hold.
         """
         if not len(slots):
             return
-        needed = int(slots.max()) + 1
-        if needed > self.customers_max:
+        if int(slots.max()) >= self.customers_max:
             raise TableFull
-        if needed > len(self.rows):
-            self._allocate(max(needed, int(len(self.rows) * GROWTH)))
-        self.ids.extend([""] * (needed - len(self.ids)))
         self.rows[slots] = rows
         self.due_ms[slots] = due_ms
-        for slot, customer_id in zip(slots.tolist(), ids, strict=True):
-            self.ids[slot] = customer_id
-            self.slots[customer_id] = slot
+        self.names.put(slots, ids if isinstance(ids, Packed) else pack(ids))
+
+    def loaded(self) -> None:
+        """All rows of a checkpoint are in place: customers can be found from now on."""
+        self.names.reindex()
 
 
 class Copy:

@@ -30,8 +30,7 @@ def kernel(count: int, customers: int) -> dict[str, object]:
     engine = _engine(load)
     attributes = np.zeros((1, ATTRIBUTES_MAX))
     every = kernel_events(load)
-    for number in range(customers):
-        engine.table.slot_of(str(number))
+    engine.table.add([str(number) for number in range(customers)])
     for part in _cut(every[: load.warm_up]):
         engine.apply(part, attributes)
     changes, began = 0, cpu_s()
@@ -58,6 +57,7 @@ def sweep(customers: int) -> dict[str, object]:
     engine.table.load(
         np.arange(customers), small.rows[places], small.due_ms[places], [f"c{n}" for n in range(customers)]
     )
+    engine.table.loaded()
     engine.adoption = lived.engine.adoption
     until_ms = lived.replica.stream_ms + HOUR_MS
     began = cpu_s()

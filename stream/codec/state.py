@@ -36,7 +36,8 @@ class Rows(Struct, array_like=True):
     slots: bytes
     due_ms: bytes
     rows: bytes
-    ids: list[str]
+    ids: bytes  # UTF-8, one after the other
+    id_sizes: bytes  # of each, 16 bits; 0 for a slot that nobody has
 
 
 _MARKERS = msgspec.msgpack.Decoder(Marker)

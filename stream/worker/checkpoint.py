@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.clusters.snapshot import Snapshot
+from models.customers.names import Packed
 from models.customers.row import ROW, ROW_VERSION
 from models.customers.table import Copy
 from models.definitions.document import Definitions
@@ -70,7 +71,6 @@ class Draft:
         self.generation = engine.adoption.generation
         self.copy = Copy(engine.table, cycle.next_slice(len(engine.table)))
         engine.copy = self.copy
-        self.ids = engine.table.ids
         self.seq = replica.seq
         self.marker = Marker(
             row_version=ROW_VERSION,
@@ -104,15 +104,17 @@ class Draft:
     def state_records(self, changes_next: int) -> Iterator[Keyed]:
         """What goes to segment-state: rows, then the marker."""
         self.marker.changes_next = changes_next
-        copy, ids = self.copy, self.ids
+        copy = self.copy
         for start in range(0, len(copy.slots), ROWS_PER_RECORD):
             part = slice(start, start + ROWS_PER_RECORD)
             slots = copy.slots[part]
+            names = self.engine.table.names.packed(slots)
             packed = Rows(
                 slots.astype("<i8").tobytes(),
                 copy.due_ms[part].astype("<i8").tobytes(),
                 copy.rows[part].tobytes(),
-                [ids[slot] for slot in slots.tolist()],
+                names.text.tobytes(),
+                names.sizes.astype("<u2").tobytes(),
             )
             yield ROWS_KEY, state.encode(packed)
         yield MARKER_KEY, state.encode(self.marker)
@@ -124,8 +126,8 @@ class Draft:
         for judge, of_judge in self._by_judge(rows, changed):
             chosen = rows[of_judge]
             until, following = self.engine.outlook_of(chosen, judge)
-            for i, place in enumerate(of_judge.tolist()):
-                customer_id = self.ids[int(self.copy.slots[place])]
+            ids = self.engine.table.ids(self.copy.slots[of_judge])
+            for i, customer_id in enumerate(ids):
                 value = encode_membership(chosen[i], judge, customer_id, until[i].tolist(), following[i].tolist())
                 yield customer_id.encode(), value
         yield CHECKPOINT_KEY, encode_checkpoint_mark(self.seq, self.marker.changes_next)
@@ -178,10 +180,13 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
     async for packed in _row_records(log, replica.partition, marker):
         slots = np.frombuffer(packed.slots, "<i8")
         due_ms = np.frombuffer(packed.due_ms, "<i8")
-        engine.table.load(slots, np.frombuffer(packed.rows, ROW), due_ms, packed.ids)
-    if len(engine.table) != marker.customers or "" in engine.table.ids:
+        names = Packed(np.frombuffer(packed.ids, np.uint8), np.frombuffer(packed.id_sizes, "<u2").astype(np.uint16))
+        engine.table.load(slots, np.frombuffer(packed.rows, ROW), due_ms, names)
+    engine.table.loaded()
+    if not len(engine.table) == engine.table.customers == marker.customers:
         raise SegstreamError(
-            f"the checkpoint of partition {replica.partition} has {len(engine.table)} of {marker.customers} customers",
+            f"the checkpoint of partition {replica.partition} has {engine.table.customers} of {marker.customers} "
+            "customers",
             "segment-state lost records: see docs/operations.md, 'rebuild from the inputs'",
         )
     engine.counters[:] = marker.counters

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from models.changes import Change
 from models.clusters.snapshot import Snapshot
 from models.customers.row import ROW, ROW_VERSION
-from models.customers.table import TableFull
 from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
@@ -111,7 +110,7 @@ class Replica:
 
     def owns(self, customer_id: str) -> bool:
         """Whether the customer is one of this partition's."""
-        known = self.engine is not None and customer_id in self.engine.table.slots
+        known = self.engine is not None and self.engine.table.find(customer_id) >= 0
         return known or self._partition_of(customer_id, self.rule.partitions) == self.partition
 
     def execute(self, offset: int, entry: Entry, inputs: Mapping[int, Columns]) -> Outcome:
@@ -174,29 +173,23 @@ class Replica:
 
     def _events(self, joined: _Joined, wall_ms: int, refused: list[Any]) -> tuple[list[int], NDArray[np.void]]:
         """EVENT records in the order of application, and for each its place in the joined columns."""
-        order: list[int] = []
-        slots: list[int] = []
         newest_ms = wall_ms + self.rule.future_ms_max
         assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
-        known = self.engine.table.slots.get
-        ids = joined.customer_id
         if (joined.ts_ms == NO_TIME_MS).any():
             self._time_tombstones(joined, newest_ms)
-        sequence = np.lexsort((joined.offset, joined.kind, joined.ts_ms)).tolist()
-        times = joined.ts_ms.tolist()
-        for i in sequence:
-            slot = known(ids[i])
-            if times[i] > newest_ms:
-                refused.append(self._refusal(joined, i, "future", "ts is ahead of every clock"))
-                continue
-            if slot is None:
-                slot = self._new_slot(joined, i, refused)
-                if slot < 0:
-                    continue
-            order.append(i)
-            slots.append(slot)
+        sequence = np.lexsort((joined.offset, joined.kind, joined.ts_ms))
+        slot_of = self.engine.table.names.find(joined.customer_id)
+        early = joined.ts_ms > newest_ms
+        if early.any():
+            detail = "ts is ahead of every clock"
+            refused.extend(self._refusal(joined, i, "future", detail) for i in sequence[early[sequence]].tolist())
+            sequence = sequence[~early[sequence]]
+        if (slot_of < 0).any():
+            self._add_customers(joined, sequence[slot_of[sequence] < 0].tolist(), slot_of, refused)
+            sequence = sequence[slot_of[sequence] >= 0]
+        order = sequence.tolist()
         events = np.zeros(len(order), EVENT)
-        events["slot"] = slots
+        events["slot"] = slot_of[order]
         for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open", "offset", "attributes"):
             events[name] = getattr(joined, name)[order]
         return order, events
@@ -209,25 +202,31 @@ class Replica:
         for i in np.flatnonzero(joined.kind == PROFILE).tolist():  # in the order of offsets
             customer_id, t = joined.customer_id[i], int(joined.ts_ms[i])
             if t == NO_TIME_MS:
-                slot = table.slots.get(customer_id)
-                known_ms = 0 if slot is None else int(table.rows[slot].profile_ms)
+                slot = table.find(customer_id)
+                known_ms = 0 if slot < 0 else int(table.rows[slot].profile_ms)
                 t = max(self.stream_ms, TS_MS_MIN, known_ms, latest.get(customer_id, 0))
                 joined.ts_ms[i] = t
             if t <= newest_ms:
                 latest[customer_id] = max(latest.get(customer_id, 0), t)
 
-    def _new_slot(self, joined: _Joined, i: int, refused: list[Any]) -> int:
-        customer_id = joined.customer_id[i]
-        there = self._partition_of(customer_id, self.rule.partitions)
-        if there != self.partition:
+    def _add_customers(
+        self, joined: _Joined, unknown: list[int], slot_of: NDArray[np.int64], refused: list[Any]
+    ) -> None:
+        """Give slots to the customers of these events, in their order, or refuse the events."""
+        assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
+        new: dict[str, list[int]] = {}
+        for i in unknown:
+            customer_id = joined.customer_id[i]
+            there = self._partition_of(customer_id, self.rule.partitions) if customer_id not in new else self.partition
+            if there == self.partition:
+                new.setdefault(customer_id, []).append(i)
+                continue
             detail = f"this customer belongs to partition {there}: the producer used another partitioner or key"
             refused.append(self._refusal(joined, i, "wrong_partition", detail))
-            return -1
-        try:
-            return self.engine.table.slot_of(customer_id) if self.engine else -1
-        except TableFull:
-            refused.append(self._refusal(joined, i, "table_full", "customers_max is reached"))
-            return -1
+        for slot, places in zip(self.engine.table.add(list(new)).tolist(), new.values(), strict=True):
+            slot_of[places] = slot
+            if slot < 0:
+                refused.extend(self._refusal(joined, i, "table_full", "customers_max is reached") for i in places)
 
     @staticmethod
     def _refusal(joined: _Joined, i: int, reason: str, detail: str) -> tuple[int, Any, Refusal]:
@@ -248,15 +247,14 @@ class Replica:
         engine = self.engine
         assert engine is not None  # noqa: S101 - as above
         outcome = Outcome(first_seq, sample=sample)
-        ids, generation = engine.table.ids, engine.adoption.generation
+        ids, generation = engine.table.ids(changes["slot"]), engine.adoption.generation
         columns = [changes[name].tolist() for name in Change._fields]  # a column at a time: a tenth of row by row
-        for values in zip(*columns, strict=True):
+        for customer_id, *values in zip(ids, *columns, strict=True):
             change = Change(*values)
             judge = engine.judge if change.generation == generation else engine.older
             address = None
             if source is not None and change.event >= 0:
                 address = source[0].address(source[1][change.event], self.partition)
-            customer_id = ids[change.slot]
             value = encode_change(change, judge, self.partition, customer_id, address)
             outcome.changes.append((customer_id.encode(), value))
             outcome.marks.append((change.dimension, change.trigger))

@@ -31,8 +31,8 @@ def rows_agree(settings: Settings, sent: Sequence[Sent], left: Sequence[Remains]
         engine = one.replica.engine
         assert engine is not None
         wanted = judge(mine, final_ms[one.replica.partition], (1.0, 2.0, 3.0)).customers
-        assert sorted(engine.table.ids) == sorted(wanted)
-        for slot, customer_id in enumerate(engine.table.ids):
+        assert sorted(dict(engine.table.items())) == sorted(wanted)
+        for customer_id, slot in engine.table.items():
             row, customer = engine.table.rows[slot], wanted[customer_id]
             of_row = engine.judge if row.generation == engine.adoption.generation else engine.older
             assert numbers_of(row) == numbers_wanted(customer), customer_id
@@ -123,7 +123,7 @@ def memberships_of_rows(left: Sequence[Remains]) -> Memberships:
     for one in left:
         engine = one.replica.engine
         assert engine is not None
-        for slot, customer_id in enumerate(engine.table.ids):
+        for customer_id, slot in engine.table.items():
             row = engine.table.rows[slot]
             of_row = engine.judge if row.generation == engine.adoption.generation else engine.older
             found[customer_id] = segments_of(row, of_row)

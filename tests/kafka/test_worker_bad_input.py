@@ -196,7 +196,7 @@ def test_a_tombstone_forgets_and_a_missing_key_matters_not(settings: Settings, t
             assert await read_all(settings, "segment-dead-letters") == []
             engine = (await remains(settings))[home].replica.engine
             assert engine is not None
-            row = engine.table.rows[engine.table.slots[known]]
+            row = engine.table.rows[engine.table.find(known)]
             assert math.isnan(row.attribute[0])
             assert row.decided_ms == ts  # and not today, which the tombstone's timestamp says
             wanted = judge([*sent, aged, ("clicks", click)], ts, (1, 2, 3)).customers[known]

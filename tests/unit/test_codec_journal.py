@@ -32,5 +32,5 @@ def test_what_is_no_entry_is_refused(value: bytes) -> None:
 
 def test_rows_come_back_as_they_were() -> None:
     """Packed rows with their ids."""
-    rows = state.Rows(b"slots", b"due", b"rows", ["a", "ü"])
+    rows = state.Rows(b"slots", b"due", b"rows", "aü".encode(), b"\1\0\2\0")
     assert state.decode_rows(state.encode(rows)) == rows
