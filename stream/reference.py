@@ -15,7 +15,7 @@ import typer
 
 from stream.cli.commands import app_of, installed, load
 from stream.metrics.catalogue import CATALOGUE, Label
-from stream.settings import Settings, env_name
+from stream.settings import FILE_SUFFIX, Settings, env_name
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 HELP_WIDTH = 88  # fits a page and a terminal beside an editor
@@ -59,7 +59,10 @@ def settings_page() -> str:
 def _settings_row(one: dataclasses.Field[Any]) -> str:
     default = str(one.default).lower() if isinstance(one.default, bool) else str(one.default)
     shown = f"`{default}`" if default else "empty"
-    return f"| `{env_name(one.name)}` | {shown} | {_range(one)} | {one.metadata['help']} |\n"
+    meaning = one.metadata["help"]
+    if one.metadata["secret"]:
+        meaning = f"{meaning} Or `{env_name(one.name)}{FILE_SUFFIX}`: a file that holds it."
+    return f"| `{env_name(one.name)}` | {shown} | {_range(one)} | {meaning} |\n"
 
 
 def _range(one: dataclasses.Field[Any]) -> str:

@@ -26,6 +26,9 @@ FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 PORT_MAX = 65_535  # TCP
 TOPIC_NAME_MAX = 249  # Kafka's limit
 TOPIC_LONGEST = len("segment-memberships")  # the longest name the prefix is put before
+FILE_SUFFIX = "_FILE"  # SEGSTREAM_X_FILE names a file with the secret X: what orchestrators mount
+SECURITY_PREFIXES = ("security_", "sasl_", "ssl_")  # of the settings that say how brokers are spoken to
+SECRET_BYTES_MAX = 65_536  # a password or token is a line; this is a wrong file
 
 
 def _setting(
@@ -52,6 +55,25 @@ class Settings:
     """
 
     brokers: str = _setting("127.0.0.1:9092", "Kafka addresses, `host:port` separated by commas.")
+    security_protocol: str = _setting(
+        "PLAINTEXT",
+        "How the brokers are spoken to, in Kafka's words: TLS where it has `SSL`, a password where it has `SASL`.",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    sasl_mechanism: str = _setting(
+        "SCRAM-SHA-512", "How the password is proved.", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    sasl_username: str = _setting("", "Who we are to the brokers.")
+    sasl_password: str = _setting("", "The password of `sasl_username`.", secret=True)
+    sasl_plaintext_allowed: bool = _setting(
+        default=False,
+        help_text="Whether `SASL_PLAINTEXT` may be used: then whoever listens on the network learns the password, or "
+        "can guess at it.",
+    )
+    ssl_ca_file: str = _setting("", "PEM file of who signs the brokers' certificates; empty for the system's.")
+    ssl_certificate_file: str = _setting("", "PEM file of our own certificate, where the brokers ask for one.")
+    ssl_key_file: str = _setting("", "PEM file of its private key.")
+    ssl_key_password: str = _setting("", "The password of that key, if it has one.", secret=True)
     prefix: str = _setting("", "Put before every topic name, as it is: `shop1.` gives `shop1.clicks`.")
     group: str = _setting("segstream", "Consumer group; workers with the same one share the partitions.")
     partitions: int = _setting(
@@ -132,6 +154,7 @@ class Settings:
         for one in dataclasses.fields(self):
             _check_range(one, getattr(self, one.name))
         _check_brokers(self.brokers)
+        _check_security(self)
         _check_prefix(self.prefix)
         if not self.group:
             raise _wrong("group", self.group, "give the consumer group a name")
@@ -150,12 +173,13 @@ class Settings:
         SegstreamError : a variable that cannot be read, is out of range, or is nearly a known one.
         """
         environ = os.environ if environ is None else environ
-        _check_names(cls, environ)
+        _check_names(environ)
         values: dict[str, Any] = {}
         for one in dataclasses.fields(cls):
-            text = environ.get(env_name(one.name))
+            secret = one.metadata["secret"]
+            text = _secret_text(one.name, environ) if secret else environ.get(env_name(one.name))
             if text is not None:
-                values[one.name] = parse(one, text)
+                values[one.name] = text if secret else parse(one, text)  # a password may begin with a blank
         values.update({name: value for name, value in flags.items() if value is not None})
         return cls(**values)
 
@@ -185,11 +209,24 @@ def env_name(name: str) -> str:
     return ENV_PREFIX + name.upper()
 
 
+def on_plain_listener() -> dict[str, Any]:
+    """Return the defaults of every setting that says how brokers are spoken to: what a dev broker takes."""
+    return {one.name: one.default for one in dataclasses.fields(Settings) if one.name.startswith(SECURITY_PREFIXES)}
+
+
 def environment_of(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a child process that shall have exactly these settings: ours, with them in it."""
     environ = os.environ if environ is None else environ
-    kept = {name: value for name, value in environ.items() if not name.startswith(ENV_PREFIX)}
+    kept = {name: value for name, value in environ.items() if not name.startswith(ENV_PREFIX)}  # no X_FILE either
     return kept | {env_name(one.name): str(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+
+
+def variables() -> set[str]:
+    """Return every environment variable that is read: one for each setting, and for each secret one for its file."""
+    fields = dataclasses.fields(Settings)
+    return {env_name(one.name) for one in fields} | {
+        env_name(one.name) + FILE_SUFFIX for one in fields if one.metadata["secret"]
+    }
 
 
 def help_of(name: str) -> str:
@@ -282,8 +319,60 @@ def _check_prefix(prefix: str) -> None:
         raise _wrong("prefix", prefix, "use letters, digits, dots, underscores and hyphens, at most 230")
 
 
-def _check_names(cls: type[Settings], environ: Mapping[str, str]) -> None:
-    known = [one.name.upper() for one in dataclasses.fields(cls)]
+def _check_security(settings: Settings) -> None:
+    """Refuse what would send a password in clear, and credentials that nothing would use."""
+    protocol = settings.security_protocol
+    variable = env_name("security_protocol")
+    sasl, tls = protocol.startswith("SASL_"), protocol.endswith("SSL")
+    if sasl and not (settings.sasl_username and settings.sasl_password):
+        raise SegstreamError(
+            f"{variable}={protocol} without a name and a password",
+            f"set {env_name('sasl_username')} and {env_name('sasl_password')}{FILE_SUFFIX}",
+        )
+    if protocol == "SASL_PLAINTEXT" and not settings.sasl_plaintext_allowed:
+        raise SegstreamError(
+            f"{variable}=SASL_PLAINTEXT would show the password to whoever listens on the network",
+            f"use SASL_SSL; where nobody can listen, say {env_name('sasl_plaintext_allowed')}=true",
+        )
+    idle = {"sasl_username", "sasl_password"} if not sasl else set()
+    idle |= {"ssl_ca_file", "ssl_certificate_file", "ssl_key_file", "ssl_key_password"} if not tls else set()
+    for name in sorted(idle):
+        if getattr(settings, name):
+            raise SegstreamError(
+                f"{env_name(name)} is set, and {variable}={protocol} does not use it",
+                f"choose the protocol that the brokers' listener has, or unset {env_name(name)}",
+            )
+    if bool(settings.ssl_certificate_file) != bool(settings.ssl_key_file):
+        pair = f"{env_name('ssl_certificate_file')} and {env_name('ssl_key_file')}"
+        raise SegstreamError(f"{pair} are a pair, and one is missing", "set both or neither")
+
+
+def _secret_text(name: str, environ: Mapping[str, str]) -> str | None:
+    """A secret from its variable, or from the file that SEGSTREAM_X_FILE names, without the end of the line."""
+    variable, file_variable = env_name(name), env_name(name) + FILE_SUFFIX
+    path = environ.get(file_variable, "")
+    if not path:
+        return environ.get(variable)
+    if environ.get(variable):
+        raise SegstreamError(f"{variable} and {file_variable} are both set", "unset one of them")
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(SECRET_BYTES_MAX + 1)
+        text = content.decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SegstreamError(
+            f"{file_variable}: {path} cannot be read: {type(error).__name__}",
+            "give the path of a file that holds nothing but the secret",
+        ) from None  # the error would quote what it could not decode
+    if not text or len(content) > SECRET_BYTES_MAX:
+        raise SegstreamError(
+            f"{file_variable}: {path} holds no secret", f"it must have 1 to {SECRET_BYTES_MAX} bytes: the secret alone"
+        )
+    return text
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    known = sorted(name.removeprefix(ENV_PREFIX) for name in variables())
     for variable in sorted(environ):
         name = variable.removeprefix(ENV_PREFIX)
         if name == variable or name in known:

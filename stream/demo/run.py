@@ -14,6 +14,7 @@ from stream.demo.player import SLICE_MS, Player
 from stream.demo.tally import Tally
 from stream.errors import SegstreamError
 from stream.metrics.scrape import Figures, figures
+from stream.settings import on_plain_listener
 from stream.subscriber import Subscriber
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def settings_of(base: Settings, brokers: str, metrics_port: int) -> Settings:
     return replace(
         base,
         brokers=brokers,
+        **on_plain_listener(),
         prefix="",
         group="segstream-demo",
         partitions=4,

@@ -56,10 +56,7 @@ class BulkProducer:
             await self._producer.start()
         except KafkaError as error:
             await self._producer.stop()
-            raise SegstreamError(
-                f"no usable answer from Kafka at {self._settings.brokers}: {error}",
-                "check that it runs (`segstream broker` starts one here) and SEGSTREAM_BROKERS names it",
-            ) from error
+            raise await client.unreachable(self._settings, error) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -5,10 +5,23 @@ Every function must be called while an event loop runs; the client is returned u
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+from stream.errors import SegstreamError
+from stream.kafka import security
+from stream.settings import env_name
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -20,13 +33,18 @@ REQUEST_SIZE_MAX_BYTES = 4 * 1024 * 1024  # the topics' largest message: a check
 FETCH_PARTITION_BYTES = 4 * 1024 * 1024  # at least the largest message, so that a read always brings one whole
 FETCH_MAX_BYTES = 32 * 1024 * 1024  # bounds what one poll can bring into memory
 FETCH_WAIT_MS = 100  # how long a broker holds an empty fetch: answers at once when a record comes
+KNOCK_MS = 5_000  # for a broker to say why it does not let us in: it has answered, or failed to, a moment ago
 TRANSACTION_TIMEOUT_MS = 60_000  # a dead owner's open checkpoint hides later records from readers no longer than this
 
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:
-    """Return what every client needs to reach the brokers: the place for addresses, later credentials."""
+    """Return what every client needs to reach the brokers: addresses, its name, TLS and credentials."""
     servers = [address.strip() for address in settings.brokers.split(",")]
-    return {"bootstrap_servers": servers, "client_id": f"{settings.group}-{client_id}"}
+    return {
+        "bootstrap_servers": servers,
+        "client_id": f"{settings.group}-{client_id}",
+        **security.arguments(settings),
+    }
 
 
 def producer(settings: Settings, *, client_id: str = "producer") -> AIOKafkaProducer:
@@ -88,3 +106,40 @@ def _producing(settings: Settings) -> dict[str, Any]:
         "max_request_size": REQUEST_SIZE_MAX_BYTES,
         "request_timeout_ms": int(settings.ack_timeout_seconds * 1000),
     }
+
+
+async def unreachable(settings: Settings, error: BaseException) -> SegstreamError:
+    """Return what to tell a person when no broker took us, with the cause: the driver keeps it to its own log."""
+    cause = await _refusal(settings) or error
+    return SegstreamError(
+        f"no usable answer from Kafka at {settings.brokers}: {str(cause) or type(cause).__name__}", _advice(cause)
+    )
+
+
+async def _refusal(settings: Settings) -> BaseException | None:
+    """Knock once more at the first broker: why it does not let us in, None if it does."""
+    host, _, port = settings.brokers.split(",")[0].strip().rpartition(":")
+    try:
+        connected = await create_conn(
+            host, int(port), request_timeout_ms=KNOCK_MS, client_id=settings.group, **security.arguments(settings)
+        )
+    except (OSError, KafkaError) as found:
+        return found
+    connected.close()
+    return None
+
+
+def _advice(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return f"check {env_name('ssl_ca_file')}, and that {env_name('brokers')} has the certificate's own names"
+    if isinstance(cause, _NOT_LET_IN):
+        return f"check {env_name('sasl_username')}, its password and {env_name('sasl_mechanism')}"
+    return (
+        "check that it runs (`segstream broker` starts one here), and that SEGSTREAM_BROKERS and "
+        "SEGSTREAM_SECURITY_PROTOCOL name its listener"
+    )
+
+
+_NOT_LET_IN = (
+    AuthenticationFailedError, IllegalSaslStateError, SaslAuthenticationFailed, UnsupportedSaslMechanismError,
+)  # fmt: skip

@@ -54,10 +54,7 @@ class Follower:
             await self._consumer.start()
             existing = await self._consumer.topics()
         except KafkaError as error:
-            raise SegstreamError(
-                f"no usable answer from Kafka at {self._settings.brokers}: {error}",
-                "check that it runs (`segstream broker` starts one here) and SEGSTREAM_BROKERS names it",
-            ) from error
+            raise await client.unreachable(self._settings, error) from error
         if self._topic not in existing:
             raise SegstreamError(f"the topic {self._topic} does not exist", "run `segstream topics create`")
         # An assigned topic is in the driver's metadata; partition 0 is in every topic.

@@ -143,10 +143,7 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     except KafkaError as error:
-        raise SegstreamError(
-            f"no usable answer from Kafka at {settings.brokers}: {error}",
-            "check that it runs (`segstream broker` starts one here) and SEGSTREAM_BROKERS names it",
-        ) from error
+        raise await client.unreachable(settings, error) from error
     finally:
         await admin.close()
 

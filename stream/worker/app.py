@@ -11,6 +11,7 @@ import faust
 from mode import Service
 
 from models.events import TOPICS
+from stream.kafka import security
 from stream.worker.host import EXIT_INFRASTRUCTURE
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.transport import MembershipTransport
@@ -42,6 +43,7 @@ def create_app(settings: Settings, host: Host) -> faust.App:
     app = MembershipApp(
         settings.prefix + settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
+        broker_credentials=_credentials(settings),
         store="memory://",
         value_serializer="raw",
         key_serializer="raw",
@@ -65,6 +67,19 @@ def create_app(settings: Settings, host: Host) -> faust.App:
     app.service(_life_of(app, host))
     host._commit_group = _group_committer(app, settings)  # type: ignore[method-assign]  # noqa: SLF001 - the one seam
     return app
+
+
+def _credentials(settings: Settings) -> Any:
+    """Faust's own words for what `stream.kafka.security` says; None for a plain connection."""
+    context = security.context(settings)
+    if settings.security_protocol.startswith("SASL_"):
+        return faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            ssl_context=context,
+            mechanism=settings.sasl_mechanism,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def _subscribe(app: faust.App, names: list[str]) -> None:

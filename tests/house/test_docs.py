@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import shlex
@@ -19,7 +18,7 @@ from stream.codec.definitions import check, decode_definitions, load
 from stream.codec.events import REASONS, decode
 from stream.codec.journal import Adopt, Batch, Position
 from stream.metrics.catalogue import CATALOGUE
-from stream.settings import Settings, env_name
+from stream.settings import Settings, variables
 from stream.worker.replica import Replica, Rule
 from tests.house.tables import REASON_MEANINGS, TABLES, rewritten
 from tests.house.tree import PACKAGES, REPO, sources
@@ -101,11 +100,19 @@ def test_example_definitions_are_right(file: Path) -> None:
     assert check(file.read_text("utf-8")) == []
 
 
+SECRET_FILES = {f"{name}_FILE": name for name in variables() if f"{name}_FILE" in variables()}
+
+
 @pytest.mark.parametrize("block", blocks("sh"))
 def test_commands_exist_with_these_flags(block: Block) -> None:
     """Nothing is started: the program parses each line, the Makefile has the target."""
+    exported: dict[str, str] = {}
     for line in block.text.splitlines():
         words = shlex.split(line, comments=True)
+        if words[:1] == ["export"]:  # together they are settings that would be taken; a secret's file need not be here
+            exported |= dict(word.split("=", 1) for word in words[1:])
+            assert set(exported) <= variables()
+            continue
         while words and ASSIGNMENT.fullmatch(words[0]):
             Settings.load(dict([words.pop(0).split("=", 1)]))
         if not words:
@@ -116,6 +123,8 @@ def test_commands_exist_with_these_flags(block: Block) -> None:
             parse(words[1:])
         else:
             assert words[0] in OTHER_PROGRAMS, f"{block.page}:{block.line}: {line}"
+    given = {name: value for name, value in exported.items() if name not in SECRET_FILES}
+    Settings.load(given | {SECRET_FILES[name]: "secret" for name in exported if name in SECRET_FILES})
 
 
 def parse(arguments: list[str]) -> None:
@@ -159,8 +168,7 @@ def test_names_in_pages_are_names_of_the_program(page: Path) -> None:
     text = page.read_text("utf-8")
     files = {match["path"] for match in PATH.finditer(text)}
     assert {path for path in files if not (REPO / path).exists()} == set()
-    settings = {env_name(one.name) for one in dataclasses.fields(Settings)}
-    assert set(VARIABLE.findall(text)) - settings == set()
+    assert set(VARIABLE.findall(text)) - variables() == set()
     assert set(METRIC.findall(text)) - {metric.name for metric in CATALOGUE} == set()
 
 

@@ -16,6 +16,8 @@ from tests.house.tree import REPO, name_of, parsed, sources
 
 ENVIRONMENT_READER = "stream/settings.py"
 CLOCK_READER = "stream/clock.py"
+CLIENT_MAKER = "stream/kafka/client.py"
+CLIENTS = {"AIOKafkaAdminClient", "AIOKafkaClient", "AIOKafkaConsumer", "AIOKafkaProducer", "create_conn"}
 BANNED_NAMES = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
 NOW_METHODS = {"now", "today", "utcnow"}  # of datetime: the wall clock by another name
 SEEDED = {
@@ -95,6 +97,17 @@ def test_only_clock_reads_the_time() -> None:
         if named | now:
             readers.add(name_of(path))
     assert readers <= {CLOCK_READER}
+
+
+def test_only_one_place_makes_kafka_clients() -> None:
+    """One maker: no connection can forget TLS or the password. Faust's own gets both from stream.worker.app."""
+    makers = {
+        name_of(path)
+        for path in sources("models", "stream")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in CLIENTS
+    }
+    assert makers == {CLIENT_MAKER}
 
 
 def test_the_core_draws_only_from_seeds() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import SegstreamError
-from stream.settings import Settings, env_name, is_loopback, wants_colour
+from stream.settings import Settings, env_name, environment_of, is_loopback, wants_colour
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
@@ -90,6 +90,90 @@ def test_no_secret_is_ever_shown() -> None:
     assert "hush-hush" not in settings.describe() + repr(settings)
     assert "metrics_token=***" in settings.describe()
     assert "metrics_token=\n" in Settings().describe() + "\n"
+
+
+SAFE = {"security_protocol": "SASL_SSL", "sasl_username": "shop", "sasl_password": "hush-hush"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"security_protocol": "TLS"}, "SEGSTREAM_SECURITY_PROTOCOL"),
+        ({**SAFE, "sasl_mechanism": "GSSAPI"}, "SEGSTREAM_SASL_MECHANISM"),
+        ({**SAFE, "sasl_username": ""}, "SASL_SSL without a name"),
+        ({**SAFE, "sasl_password": ""}, "SASL_SSL without a name"),
+        ({**SAFE, "security_protocol": "SASL_PLAINTEXT"}, "would show the password"),
+        ({**SAFE, "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}, "would show the password"),
+        ({**SAFE, "security_protocol": "PLAINTEXT"}, "does not use it"),
+        ({**SAFE, "security_protocol": "SSL"}, "does not use it"),
+        ({"ssl_ca_file": "/ca.pem"}, "does not use it"),
+        ({"ssl_key_password": "hush-hush"}, "does not use it"),
+        ({"security_protocol": "SSL", "ssl_key_file": "/key.pem"}, "are a pair"),
+    ],
+)
+def test_a_password_is_never_sent_in_clear_unless_told_nor_given_in_vain(given: dict[str, str], named: str) -> None:
+    """What would show a password, miss one or leave one unused is refused, without showing it."""
+    with pytest.raises(SegstreamError, match=named) as caught:
+        Settings(**given)  # type: ignore[arg-type]  # all of these are texts
+    assert "hush-hush" not in str(caught.value)
+
+
+def test_a_password_in_clear_is_sent_when_told() -> None:
+    """The explicit setting is all it takes."""
+    told = {**SAFE, "security_protocol": "SASL_PLAINTEXT", "sasl_plaintext_allowed": "true"}
+    assert Settings.load({env_name(name): value for name, value in told.items()}).sasl_plaintext_allowed
+
+
+SECRETS = [one.name for one in dataclasses.fields(Settings) if one.metadata["secret"]]
+
+
+def test_what_is_secret_is_known_by_its_name() -> None:
+    """A new setting with such a name must be marked, or it would be printed."""
+    assert {name for name in Settings().shown() if name.endswith(("password", "token", "secret"))} == set(SECRETS)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
+    """As orchestrators mount them; the end of the line is not part of it, other blanks are."""
+    path = tmp_path / "secret"
+    path.write_bytes(b" hush hush \n")
+    given = {key: value for key, value in SAFE.items() if key != name} if name == "sasl_password" else {}
+    given |= {"security_protocol": "SSL"} if name == "ssl_key_password" else {}
+    environ = {env_name(key): value for key, value in given.items()} | {env_name(name) + "_FILE": str(path)}
+    assert getattr(Settings.load(environ), name) == " hush hush "
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 70_000])
+def test_a_file_without_a_secret_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    """A wrong mount must not become an empty password, and the file is not quoted."""
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SegstreamError, match="SEGSTREAM_METRICS_TOKEN_FILE") as caught:
+        Settings.load({"SEGSTREAM_METRICS_TOKEN_FILE": str(path)})
+    assert "xxx" not in str(caught.value)
+    assert "0xff" not in str(caught.value)
+
+
+def test_a_secret_given_twice_is_refused() -> None:
+    """Nobody could say which one counts."""
+    with pytest.raises(SegstreamError, match="both set"):
+        Settings.load({"SEGSTREAM_METRICS_TOKEN": "a", "SEGSTREAM_METRICS_TOKEN_FILE": "/b"})
+
+
+def test_a_mistyped_file_of_a_secret_is_an_error() -> None:
+    """SEGSTREAM_SASL_PASWORD_FILE must not leave the password empty."""
+    with pytest.raises(SegstreamError, match="did you mean SEGSTREAM_SASL_PASSWORD_FILE"):
+        Settings.load({"SEGSTREAM_SASL_PASWORD_FILE": "/b"})
+
+
+def test_a_child_process_gets_the_secret_itself(tmp_path: Path) -> None:
+    """Settings read from files go on as they are: the child never sees both."""
+    path = tmp_path / "token"
+    path.write_text("hush-hush", "utf-8")
+    environ = {"SEGSTREAM_METRICS_TOKEN_FILE": str(path), "HOME": "/"}
+    settings = Settings.load(environ)
+    assert Settings.load(environment_of(settings, environ)) == settings
 
 
 def test_everything_else_is_shown() -> None:
