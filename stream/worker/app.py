@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-import threading
+import signal
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -12,7 +12,6 @@ from mode import Service
 
 from models.events import TOPICS
 from stream.kafka import security
-from stream.worker.host import EXIT_INFRASTRUCTURE
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.transport import MembershipTransport
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.settings import Settings
+    from stream.worker.ending import Ending
     from stream.worker.host import Host
     from stream.worker.partition import Partition
 
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 REBALANCE_SECONDS = 20.0  # a member that does not come back within it is left behind
 REQUEST_SECONDS = 40.0  # Faust wants it above the session timeout; a dead broker is noticed by our own deadlines first
-FAREWELL_SECONDS = 5.0  # to leave the group, when all of our own work is done: the others learn sooner
 FETCH_BYTES = 1024  # of the membership consumer, which reads nothing
 
 
@@ -38,8 +37,8 @@ class MembershipApp(faust.App):
         """Leave the working folder as it is."""
 
 
-def create_app(settings: Settings, host: Host) -> faust.App:
-    """The app of one worker process; `host` does the work on what it is assigned."""
+def create_app(settings: Settings, host: Host, ending: Ending) -> faust.App:
+    """The app of one worker process; `host` does the work on what it is assigned, `ending` bounds its end."""
     app = MembershipApp(
         settings.prefix + settings.group,
         broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
@@ -64,7 +63,7 @@ def create_app(settings: Settings, host: Host) -> faust.App:
     app.transport = MembershipTransport(app.conf.broker, app, app.loop)
     _subscribe(app, [settings.prefix + topic for topic in (*TOPICS, VECTORS_TOPIC)])
     _follow(app, settings, host)
-    app.service(_life_of(app, host))
+    app.service(_life_of(host, ending))
     host._commit_group = _group_committer(app, settings)  # type: ignore[method-assign]  # noqa: SLF001 - the one seam
     return app
 
@@ -113,7 +112,7 @@ def _follow(app: faust.App, settings: Settings, host: Host) -> None:
     signals.on_partitions_revoked.connect(on_revoked)
 
 
-def _life_of(app: faust.App, host: Host) -> type[Service]:
+def _life_of(host: Host, ending: Ending) -> type[Service]:
     class HostService(Service):
         """Starts and stops the host with the app."""
 
@@ -121,22 +120,10 @@ def _life_of(app: faust.App, host: Host) -> type[Service]:
             await host.start()
 
         async def on_stop(self) -> None:
-            await host.stop()
-            _end_within(FAREWELL_SECONDS, EXIT_INFRASTRUCTURE if app.crashed else 0)
+            await host.stop(ending.work_seconds)
+            ending.farewell()  # Faust can wait for ever to leave a group in the middle of a rebalance
 
     return HostService
-
-
-def _end_within(seconds: float, code: int) -> None:
-    """End the process for Faust, which can wait for ever to leave a group in the middle of a rebalance."""
-
-    def end() -> None:
-        logger.warning("the group did not let us go within %g s: left without a word", seconds)
-        os._exit(code)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True  # who is gone by then is not held up
-    timer.start()
 
 
 def _group_committer(app: faust.App, settings: Settings) -> Any:
@@ -156,9 +143,30 @@ def _group_committer(app: faust.App, settings: Settings) -> Any:
     return commit
 
 
-def run_app(app: faust.App) -> None:
+class SignalledWorker(faust.Worker):
+    """Faust's worker, which ends within the time that is given."""
+
+    def __init__(self, app: faust.App, host: Host, ending: Ending) -> None:
+        super().__init__(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+        self._host, self._ending = host, ending
+
+    def _install_signal_handlers_unix(self) -> None:
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, self._asked)  # not the loop's: the time must run also when the loop hangs
+
+    def _asked(self, sign: int, _frame: object) -> None:
+        if self._ending.begin():
+            self.loop.call_soon_threadsafe(self._leave, signal.Signals(sign))
+
+    def _leave(self, sign: signal.Signals) -> None:
+        """Our own work ends now; Faust, which comes to it when its own turn allows, ends beside it."""
+        self._last_work = asyncio.ensure_future(self._host.stop(self._ending.work_seconds))
+        self._schedule_shutdown(sign)
+
+
+def run_app(app: faust.App, host: Host, ending: Ending) -> None:
     """Run the app until SIGTERM or SIGINT; leaves by SystemExit when Faust itself failed."""
-    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+    worker = SignalledWorker(app, host, ending)
     worker.spinner = None  # it would write "show the cursor" into logs
     try:
         worker.execute_from_commandline()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
@@ -19,6 +20,7 @@ from stream.kafka.feed import Feed
 from stream.kafka.log import KafkaLog
 from stream.kafka.partitioner import partition_of
 from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
+from stream.worker.ending import EXIT_INFRASTRUCTURE, EXIT_UNFINISHED
 from stream.worker.log import FencedError, LogUnavailableError
 from stream.worker.observer import Observer
 from stream.worker.partition import Partition
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EXIT_INFRASTRUCTURE = 3  # a supervisor starts us again: recovery is the one way back
 POLL_MS = 100  # how long the feed waits for records
 GATHER_SECONDS = 0.004  # between two light polls: each costs a millisecond of processor whatever it brings
 LIGHT_RECORDS = 500  # a poll that brings more is followed by the next at once
@@ -44,9 +45,18 @@ CLOCK_JUMP_SECONDS = 60.0  # a wall clock this far off the monotonic one was set
 
 
 class Host:
-    """Owner of everything that runs in this process besides Faust."""
+    """Owner of everything that runs in this process besides Faust.
 
-    def __init__(self, settings: Settings, metrics: Metrics, clock: Any) -> None:
+    Parameters
+    ----------
+    make_log, make_feed : what connects to the topics; tests have them in memory.
+    """
+
+    def __init__(
+        self, settings: Settings, metrics: Metrics, clock: Any,
+        make_log: Callable[..., Any] = KafkaLog, make_feed: Callable[..., Any] = Feed,
+    ) -> None:  # fmt: skip
+        self._make_log, self._make_feed = make_log, make_feed
         self._settings, self._clock = settings, clock
         self._definitions, self._document = load(settings.definitions)
         self.documents = Documents(self._definitions)
@@ -58,7 +68,8 @@ class Host:
         self._commits: dict[int, asyncio.Task[None]] = {}
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
-        self._stopping = False
+        self._ended: asyncio.Task[None] | None = None  # the last work, once it has begun
+        self._unfinished: set[int] = set()  # partitions that were ours and not checkpointed to their end
         self.watchdog = Watchdog(settings.stall_seconds, SILENT_SECONDS_MAX)
         self._document_ends: dict[str, int] = {}
         self.wanted: frozenset[int] = frozenset()
@@ -74,9 +85,9 @@ class Host:
 
     async def start(self) -> None:
         """Connect, read the documents, publish our definitions if they are new."""
-        self._log = KafkaLog(self._settings)
-        self._feed = Feed(self._settings)
-        self._document_feed = Feed(self._settings, client_id="documents")
+        self._log = self._make_log(self._settings)
+        self._feed = self._make_feed(self._settings)
+        self._document_feed = self._make_feed(self._settings, client_id="documents")
         await self._log.start()
         await self._feed.start()
         await self._document_feed.start()
@@ -98,20 +109,45 @@ class Host:
                 self.documents.add(topic, records)
             self._document_ends[topic] = end
 
-    async def stop(self) -> None:
-        """Checkpoint and let go of everything, within the time that the settings give."""
-        self._stopping = True
+    async def stop(self, seconds: float) -> None:
+        """Checkpoint and let go of everything, within the time given; asked again, waits for the same."""
+        if self._ended is None:
+            self._unfinished = {*self.wanted, *self.partitions}
+            self._ended = asyncio.ensure_future(self._let_go())
+        await asyncio.wait([self._ended], timeout=seconds)  # not cancelled: that would wait for what hangs
+        if self._unfinished:
+            logger.warning("partitions %s are left to recovery", sorted(self._unfinished))
+
+    @property
+    def _stopping(self) -> bool:
+        return self._ended is not None
+
+    @property
+    def exit_code(self) -> int:
+        """What a supervisor is told of an end that was asked for."""
+        return EXIT_UNFINISHED if self._unfinished else 0
+
+    async def _let_go(self) -> None:
+        await asyncio.gather(*(self._release_last(number) for number in list(self.partitions)))
+        async with self._assigning:  # what moves just now is released there
+            pass
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._started.is_set():
+            await self._feed.stop()
+            await self._document_feed.stop()
+            await self._log.stop()
+
+    async def _release_last(self, number: int) -> None:
+        live = self.partitions[number].progress.live
         try:
-            async with asyncio.timeout(self._settings.shutdown_seconds):
-                await asyncio.gather(*(self._release(number) for number in list(self.partitions)))
-                for task in list(self._tasks.values()):
-                    task.cancel()
-                await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-                await self._feed.stop()
-                await self._document_feed.stop()
-                await self._log.stop()
-        except TimeoutError:
-            logger.warning("shutdown took longer than %g s: left to recovery", self._settings.shutdown_seconds)
+            await self._release(number)
+        except (SegstreamError, LogUnavailableError, KafkaError, OSError) as error:
+            logger.warning("partition %d could not be checkpointed: %s", number, error)
+        else:
+            if live:
+                self._unfinished.discard(number)
 
     def _spawn(self, name: Any, work: Any) -> None:
         self._tasks[name] = asyncio.ensure_future(self._guard(name, work))
@@ -153,6 +189,8 @@ class Host:
 
     async def assigned(self, numbers: set[int], *, trainer: bool) -> None:
         """The group gave us these partitions: keep what stays, let go of what went, claim what is new."""
+        if self._stopping:
+            return
         self.wanted, self._joined = frozenset(numbers), True
         await self._started.wait()
         self.metrics.rebalances.inc()
@@ -160,6 +198,8 @@ class Host:
             gone = [number for number in self.partitions if number not in numbers]
             await asyncio.gather(*(self._release_soon(number) for number in gone))
             await asyncio.gather(*(self._keep(partition) for partition in self._live()))
+            if self._stopping:
+                return
             for number in sorted(numbers - set(self.partitions)):
                 partition = Partition(
                     number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import signal
 import sys
 
 from stream import clock
@@ -14,6 +16,7 @@ from stream.metrics.registry import Metrics
 from stream.metrics.server import MetricsServer
 from stream.settings import Settings
 from stream.worker.app import create_app, run_app
+from stream.worker.ending import EXIT_INFRASTRUCTURE, Ending
 from stream.worker.host import Host
 from stream.worker.loop_watch import LoopWatch
 
@@ -35,21 +38,29 @@ def run(settings: Settings) -> int:
     logging.getLogger("faust.app.base").setLevel(logging.ERROR)  # warns of sensors that this app does not have
     logger.info("segstream worker\n%s", settings.describe())
     refuse_wrong_topics(settings)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, _leave_at_once)  # until the app has handlers of its own
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     metrics = Metrics()
     host = Host(settings, metrics, clock)
     host.warm()
     _calm_collector()
-    app = create_app(settings, host)
+    ending = Ending(settings.shutdown_seconds, lambda: EXIT_INFRASTRUCTURE if app.crashed else host.exit_code)
+    app = create_app(settings, host, ending)
     host.loop_turned(0.0)  # from here on somebody waits for it
     with (
         MetricsServer(settings, metrics.registry, healthy=host.healthy, ready=host.ready) as server,
         LoopWatch(loop, clock, host.loop_turned),
     ):
         logger.info("metrics on %s", server.address)
-        run_app(app)
-    return 0
+        run_app(app, host, ending)
+    return host.exit_code
+
+
+def _leave_at_once(*_: object) -> None:
+    """Nothing is owned yet, so there is nothing to finish."""
+    os._exit(0)
 
 
 def _calm_collector() -> None:

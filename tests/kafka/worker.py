@@ -89,10 +89,11 @@ class Worker:
 
     async def start(self) -> None:
         """Start a process and return when every partition that it was given is live."""
-        self._launch()
+        self.launch()
         await until(self._is_ready, "a ready worker", self)
 
-    def _launch(self) -> None:
+    def launch(self) -> None:
+        """Start a process and do not wait."""
         self._log_from = len(self._log.read_text("utf-8")) if self._log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGSTREAM_")}
         for one in dataclasses.fields(Settings):
@@ -136,6 +137,10 @@ class Worker:
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
+
+    def terminate(self) -> None:
+        """SIGTERM, at once."""
+        self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
         """SIGSTOP: no heartbeat, no answer, all connections open."""
