@@ -7,7 +7,8 @@ from typing import Any
 from models.changes import REASONS_MAX
 from models.clusters.assign import nearest
 from models.compiled import kernel
-from models.customers.row import GONE
+from models.customers.places import number, put
+from models.customers.row import GONE, REVIEW, SINCE_TIMES
 from models.definitions.evaluate import answer, due_ms, judge
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast
@@ -75,7 +76,7 @@ def _dwells(row: Any, now: int, plan: Any, d: int, current: int) -> bool:
     if current == 0 or current == GONE:  # noqa: PLR1714 - numba compiles `in` slower
         return False
     segment = plan.segments[plan.dimensions[d].segments[0] + current - 1]
-    return now < row.since_ms[d] + segment.dwell_ms  # type: ignore[no-any-return]  # fields of numpy records
+    return now < number(row, SINCE_TIMES + d) + segment.dwell_ms  # type: ignore[no-any-return]  # fields of numpy records
 
 
 @kernel
@@ -131,12 +132,12 @@ def _settle_changes(
     row.decided_ms = now
     for i in range(first, filled):
         row.segment[changes[i].dimension] = changes[i].segment
-        row.since_ms[changes[i].dimension] = now
+        put(row, SINCE_TIMES + changes[i].dimension, now)
     if look:
-        row.review_ms = 0
+        put(row, REVIEW, 0)
         for d in range(len(plan.dimensions)):
             if plan.dimensions[d].is_cluster and model.cluster_count > 0:
-                row.review_ms = now + plan.dimensions[d].review_ms
+                put(row, REVIEW, now + plan.dimensions[d].review_ms)
     for i in range(first, filled):
         until, following = forecast(row, now, changes[i].dimension, rules, work)
         changes[i].valid_until_ms = until
@@ -151,7 +152,7 @@ def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
     for d in range(len(plan.dimensions)):
         current = int(row.segment[d])
         if current > 0 and not plan.dimensions[d].is_cluster:
-            ends = row.since_ms[d] + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+            ends = number(row, SINCE_TIMES + d) + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
             if ends > now:
                 earliest = min(earliest, ends)
     return earliest

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.compiled import kernel
 from models.customers import row as r
+from models.customers.places import number
 from models.definitions.evaluate import answer, dimension_deadline, judge_dimension
 
 STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
@@ -21,10 +22,13 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
     plan, model = rules.plan, rules.model[0]
     current = int(row.segment[d])
     if plan.dimensions[d].is_cluster:
-        return (row.review_ms, UNKNOWN) if row.review_ms > 0 else (r.NEVER_MS, UNKNOWN)
+        review = number(row, r.REVIEW)
+        return (review, UNKNOWN) if review > 0 else (r.NEVER_MS, UNKNOWN)
     dwell_ends = 0
     if current > 0:
-        dwell_ends = row.since_ms[d] + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+        dwell_ends = (
+            number(row, r.SINCE_TIMES + d) + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+        )
     t = now
     judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
     for _ in range(STEPS_MAX):

@@ -13,6 +13,7 @@ from models.changes import EVENT_TRIGGER, LATE, SILENCE
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
+from models.customers.places import number, put
 from models.decide import LOOK, decide, next_look
 from models.events import ATTRIBUTES_MAX
 from models.workspace import DUPLICATES, LATE_EVENTS
@@ -157,7 +158,7 @@ def _settle(
         if filled + r.DIMENSIONS_MAX > len(changes):
             return filled, False
         at = due[slot]
-        look = row.review_ms > 0 and row.review_ms <= at
+        look = 0 < number(row, r.REVIEW) <= at
         filled = decide(
             row, row, rules.model[0], slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters
         )
@@ -173,7 +174,7 @@ def _carry_over(row: Any, adoption: Any, work: Any) -> None:
     for d in range(r.DIMENSIONS_MAX):
         place = adoption.dimension_from[d]
         row.segment[d] = 0 if place < 0 else old.segment[place]
-        row.since_ms[d] = 0 if place < 0 else old.since_ms[place]
+        put(row, r.SINCE_TIMES + d, 0 if place < 0 else number(old, r.SINCE_TIMES + place))
         code = int(row.segment[d])
         if code < adoption.segment_from.shape[1]:  # cluster ids run on past the codes of rules: these stay
             row.segment[d] = adoption.segment_from[d, code]

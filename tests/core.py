@@ -21,7 +21,8 @@ from ruamel.yaml import YAML
 from models import events as e
 from models.changes import CHANGE
 from models.clusters.snapshot import Cluster, Snapshot
-from models.customers.row import DAY_MS
+from models.customers.places import number
+from models.customers.row import DAY_MS, SINCE_TIMES
 from models.definitions.document import Definitions
 from models.definitions.language import parse
 from models.engine import Engine, Judge, judge_of
@@ -203,7 +204,7 @@ class Core:
 
     def since(self, dimension: str, slot: int = 0) -> int:
         """Since when a customer is in her segment."""
-        return int(self.rows[slot].since_ms[self.place(dimension)])
+        return int(number(self.rows[slot], SINCE_TIMES + self.place(dimension)))
 
     def place(self, dimension: str) -> int:
         """The number of a dimension."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.compiled import kernel
 from models.customers import row as r
+from models.customers.places import number, put
 from models.events import (
     ATTRIBUTES_MAX,
     BOUNCE,
@@ -57,8 +58,8 @@ def accumulate(row: Any, event: Any, attributes: Any) -> None:
         _purchase(row, t, event.amount_minor)
     elif event.kind == EMAIL:
         _email(row, t, event.action, event.machine_open)
-    elif t >= row.profile_ms:  # of two profiles the newer stands, whichever came first
-        row.profile_ms = t
+    elif t >= number(row, r.PROFILE_TIME):  # of two profiles the newer stands, whichever came first
+        put(row, r.PROFILE_TIME, t)
         for k in range(ATTRIBUTES_MAX):
             row.attribute[k] = attributes[event.attributes, k]
 
@@ -66,13 +67,12 @@ def accumulate(row: Any, event: Any, attributes: Any) -> None:
 @kernel
 def _click(row: Any, t: int, action: int) -> None:
     row.count[r.CLICKS] += 1
-    row.last_ms[r.LAST_CLICK] = max(row.last_ms[r.LAST_CLICK], t)
-    _keep_newest(row.click_ms, t)
+    _keep_newest(row, r.CLICK_TIMES, r.CLICKS_KEPT, t)
     _decay_in(row, r.CLICKS_1D, t, 1.0)
     _decay_in(row, r.CLICKS_7D, t, 1.0)
     if action == CART_ADD:
         row.count[r.CART_ADDS] += 1
-        row.last_ms[r.LAST_CART_ADD] = max(row.last_ms[r.LAST_CART_ADD], t)
+        put(row, r.LAST_CART_ADD, max(number(row, r.LAST_CART_ADD), t))
     elif action == CHECKOUT:
         row.count[r.CHECKOUTS] += 1
     elif action == SEARCH:
@@ -87,9 +87,9 @@ def _purchase(row: Any, t: int, amount_minor: int) -> None:
         return
     row.count[r.ORDERS] += 1
     row.spend_minor += amount_minor
-    row.last_ms[r.LAST_ORDER] = max(row.last_ms[r.LAST_ORDER], t)
-    if row.last_ms[r.FIRST_ORDER] == 0 or t < row.last_ms[r.FIRST_ORDER]:
-        row.last_ms[r.FIRST_ORDER] = t
+    first = number(row, r.FIRST_ORDER)
+    if first == 0 or t < first:
+        put(row, r.FIRST_ORDER, t)
     _decay_in(row, r.ORDERS_90D, t, 1.0)
     _decay_in(row, r.SPEND_90D, t, float(amount_minor))
     _keep_newest_order(row, t, amount_minor)
@@ -99,13 +99,12 @@ def _purchase(row: Any, t: int, amount_minor: int) -> None:
 def _email(row: Any, t: int, action: int, machine_open: int) -> None:
     if action == SENT:
         row.count[r.EMAILS_SENT] += 1
-        row.last_ms[r.LAST_SENT] = max(row.last_ms[r.LAST_SENT], t)
+        put(row, r.LAST_SENT, max(number(row, r.LAST_SENT), t))
     elif action == OPEN and machine_open == 1:
         row.count[r.MACHINE_OPENS] += 1  # a machine's open says nothing of the customer
     elif action in (OPEN, EMAIL_CLICK):
         row.count[r.OPENS if action == OPEN else r.EMAIL_CLICKS] += 1
-        row.last_ms[r.LAST_ENGAGED] = max(row.last_ms[r.LAST_ENGAGED], t)
-        _keep_newest(row.engaged_ms, t)
+        _keep_newest(row, r.ENGAGED_TIMES, r.OPENS_KEPT, t)
         _decay_in(row, r.ENGAGED_30D, t, 1.0)
     elif action == BOUNCE:
         row.count[r.BOUNCES] += 1
@@ -131,11 +130,11 @@ def _decay_in(row: Any, j: int, t: int, weight: float) -> None:
 
 
 @kernel
-def _keep_newest(times: Any, t: int) -> None:
-    for k in range(len(times)):
-        if t > times[k]:
-            kept = times[k]
-            times[k] = t
+def _keep_newest(row: Any, first: int, count: int, t: int) -> None:
+    for place in range(first, first + count):
+        kept = number(row, place)
+        if t > kept:
+            put(row, place, t)
             t = kept
 
 
@@ -143,10 +142,10 @@ def _keep_newest(times: Any, t: int) -> None:
 def _keep_newest_order(row: Any, t: int, amount_minor: int) -> None:
     """Newest first; of equal times the larger amount first, so that ties do not depend on arrival."""
     for k in range(r.ORDERS_KEPT):
-        kept_ms = row.order_ms[k]
-        kept_minor = row.order_minor[k]
+        kept_ms = number(row, r.ORDER_TIMES + k)
+        kept_minor = number(row, r.ORDER_AMOUNTS + k)
         if t > kept_ms or (t == kept_ms and amount_minor > kept_minor):
-            row.order_ms[k] = t
-            row.order_minor[k] = amount_minor
+            put(row, r.ORDER_TIMES + k, t)
+            put(row, r.ORDER_AMOUNTS + k, amount_minor)
             t = kept_ms
             amount_minor = kept_minor

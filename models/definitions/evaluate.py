@@ -8,6 +8,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
+from models.customers.places import number
 from models.definitions.compile import AND, NOT, OR, TRUE
 from models.exact_math import log2
 from models.features import catalogue as c
@@ -142,9 +143,9 @@ def _reading_deadline(row: Any, now: int, reading: Any, model: Any) -> int:
             t = kept_ms(row, reading.source, k)
             if t > 0 and t + reading.window_ms > now:
                 earliest = min(earliest, t + reading.window_ms)
-    elif reading.kind == c.SCORE and reading.source == c.RECENCY_SCORE and row.last_ms[r.LAST_ORDER] > 0:
+    elif reading.kind == c.SCORE and reading.source == c.RECENCY_SCORE and number(row, r.LAST_ORDER) > 0:
         for k in range(len(model.cut_recency_days)):
-            crosses = row.last_ms[r.LAST_ORDER] + math.floor(model.cut_recency_days[k] * r.DAY_MS)
+            crosses = number(row, r.LAST_ORDER) + math.floor(model.cut_recency_days[k] * r.DAY_MS)
             for extra in range(3):  # rounding of the cut: a hair early, decided again, never late
                 if crosses + extra > now:
                     earliest = min(earliest, crosses + extra)
@@ -164,7 +165,8 @@ def dimension_deadline(row: Any, now: int, plan: Any, model: Any, d: int, values
 @kernel
 def due_ms(row: Any, now: int, plan: Any, model: Any, values: Any) -> int:
     """When this row must be looked at again if nothing happens: terms' deadlines and the cluster's review."""
-    earliest = row.review_ms if row.review_ms > now else r.NEVER_MS
+    review = number(row, r.REVIEW)
+    earliest = review if review > now else r.NEVER_MS
     for k in range(len(plan.readings)):
         earliest = min(earliest, _reading_deadline(row, now, plan.readings[k], model))
     for k in range(len(plan.terms)):

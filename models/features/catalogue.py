@@ -15,7 +15,7 @@ SINCE, COUNT, MONEY, WINDOW_COUNT, WINDOW_SUM, DECAYED, SCORE, RATIO, GAP, ATTRI
 
 ABSENT_MS = 36_500 * r.DAY_MS  # "time since" something that never happened: a hundred years, finite and comparable
 
-# Sources of SINCE: positions in last_ms, or these.
+# Sources of SINCE: places of a row, or these.
 SINCE_SEEN, SINCE_FIRST_SEEN = 100, 101
 # Sources of MONEY.
 SPEND_NET, SPEND_GROSS, AVERAGE_ORDER = range(3)

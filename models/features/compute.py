@@ -8,6 +8,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
+from models.customers.places import number
 from models.events import MINOR_PER_MAJOR
 from models.exact_math import exp2, log1p
 from models.features import catalogue as c
@@ -22,7 +23,7 @@ def since_ms(row: Any, source: int) -> int:
         return row.newest_ms  # type: ignore[no-any-return]  # a field of a numpy record
     if source == c.SINCE_FIRST_SEEN:
         return row.first_ms  # type: ignore[no-any-return]  # as above
-    return row.last_ms[source]  # type: ignore[no-any-return]  # as above
+    return number(row, source)
 
 
 @kernel
@@ -37,10 +38,8 @@ def kept_count(source: int) -> int:
 def kept_ms(row: Any, source: int, k: int) -> int:
     """The k-th newest time of a list, 0 where there is none."""
     if source == c.ORDER_LIST:
-        return row.order_ms[k]  # type: ignore[no-any-return]  # a field of a numpy record
-    if source == c.CLICK_LIST:
-        return row.click_ms[k]  # type: ignore[no-any-return]  # as above
-    return row.engaged_ms[k]  # type: ignore[no-any-return]  # as above
+        return number(row, r.ORDER_TIMES + k)
+    return number(row, (r.CLICK_TIMES if source == c.CLICK_LIST else r.ENGAGED_TIMES) + k)
 
 
 @kernel
@@ -68,8 +67,9 @@ def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any
     if kind == c.RATIO:
         return _ratio(row, source)
     if kind == c.GAP:
-        return float(row.order_ms[0] - row.order_ms[1]) if row.order_ms[1] > 0 else 0.0
-    return row.attribute[source] if row.profile_ms > 0 else math.nan  # a row without a profile has none
+        before = number(row, r.ORDER_TIMES + 1)
+        return float(number(row, r.ORDER_TIMES) - before) if before > 0 else 0.0
+    return row.attribute[source] if number(row, r.PROFILE_TIME) > 0 else math.nan  # a row without a profile has none
 
 
 @kernel
@@ -87,7 +87,7 @@ def _window(row: Any, now: int, kind: int, source: int, window_ms: int) -> float
     for k in range(kept_count(source)):
         t = kept_ms(row, source, k)
         if t > 0 and now - t < window_ms:
-            total += 1.0 if kind == c.WINDOW_COUNT else float(row.order_minor[k])
+            total += 1.0 if kind == c.WINDOW_COUNT else float(number(row, r.ORDER_AMOUNTS + k))
     return total
 
 
@@ -96,7 +96,7 @@ def _score(row: Any, now: int, source: int, model: Any) -> float:
     if row.count[r.ORDERS] == 0:
         return 0.0
     if source == c.RECENCY_SCORE:
-        age = float(max(now - row.last_ms[r.LAST_ORDER], 0))
+        age = float(max(now - number(row, r.LAST_ORDER), 0))
         return 5.0 - _cuts_below(model.cut_recency_days, age / r.DAY_MS)
     if source == c.FREQUENCY_SCORE:
         return 1.0 + _cuts_below(model.cut_orders, float(row.count[r.ORDERS]))
@@ -127,7 +127,7 @@ def _ratio(row: Any, source: int) -> float:
 @kernel
 def vector(row: Any, now: int, out: Any) -> None:
     """Fill out[0:10] with CLUSTER_FEATURES at `now`; all finite."""
-    out[0] = log1p(_days_capped(now, row.last_ms[r.LAST_ORDER]))
+    out[0] = log1p(_days_capped(now, number(row, r.LAST_ORDER)))
     out[1] = log1p(float(row.count[r.ORDERS]))
     out[2] = log1p(max(_money(row, c.SPEND_NET), 0.0) / MINOR_PER_MAJOR)
     out[3] = log1p(_money(row, c.AVERAGE_ORDER) / MINOR_PER_MAJOR)
@@ -135,7 +135,7 @@ def vector(row: Any, now: int, out: Any) -> None:
     out[5] = log1p(decayed(row, r.ORDERS_90D, now))
     out[6] = log1p(decayed(row, r.ENGAGED_30D, now))
     out[7] = min(_ratio(row, c.OPEN_RATE), 1.0)
-    out[8] = log1p(_days_capped(now, row.last_ms[r.LAST_CLICK]))
+    out[8] = log1p(_days_capped(now, number(row, r.LAST_CLICK)))
     out[9] = min(_ratio(row, c.CART_RATE), 1.0)
 
 
@@ -156,6 +156,6 @@ def sample(rows: Any, slots: Any, now: int, vectors: Any, amounts: Any) -> None:
         row = rows[slots[i]]
         at = max(now, row.decided_ms)
         vector(row, at, vectors[i])
-        amounts[i, 0] = _days_capped(at, row.last_ms[r.LAST_ORDER])
+        amounts[i, 0] = _days_capped(at, number(row, r.LAST_ORDER))
         amounts[i, 1] = float(row.count[r.ORDERS])
         amounts[i, 2] = _money(row, c.SPEND_NET) / MINOR_PER_MAJOR

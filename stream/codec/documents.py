@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.changes import TRIGGERS, Change
-from models.customers.row import DAY_MS, NEVER_MS
+from models.customers.places import numbers
+from models.customers.row import DAY_MS, DIMENSIONS_MAX, NEVER_MS, SINCE_TIMES
 from models.definitions.document import CLUSTER, Term
 from models.engine import UNASSIGNED, Judge
 from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
@@ -163,7 +164,7 @@ def seq_of(value: bytes) -> int:
 def encode_membership(row: Any, judge: Judge, customer_id: str, until: list[int], following: list[int]) -> bytes:
     """Everything a customer is in, as of the row's own time."""
     segments = {}
-    codes, since_ms = row["segment"].tolist(), row["since_ms"].tolist()
+    codes, since_ms = row["segment"].tolist(), numbers(row, SINCE_TIMES, DIMENSIONS_MAX).tolist()
     for d, dimension in enumerate(judge.definitions.dimensions):
         code = codes[d]
         if code == 0 and dimension.kind != CLUSTER:

@@ -36,8 +36,9 @@ class Rows(Struct, array_like=True):
     slots: bytes
     due_ms: bytes
     rows: bytes
-    ids: bytes  # UTF-8, one after the other
-    id_sizes: bytes  # of each, 16 bits; 0 for a slot that nobody has
+    ids: bytes | list[str]  # UTF-8, one after the other; layout 1: one by one
+    id_sizes: bytes = b""  # of each, 16 bits; 0 for a slot that nobody has
+    version: int = 1  # layout: one checkpoint may need rows of several, since they are written a slice at a time
 
 
 _MARKERS = msgspec.msgpack.Decoder(Marker)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from models.clusters.snapshot import Snapshot
-from models.customers.names import Packed
-from models.customers.row import ROW, ROW_VERSION
+from models.customers.names import Packed, pack
+from models.customers.row import ROW_VERSION
 from models.customers.table import Copy
+from models.customers.upgrade import LAYOUTS, upgraded
 from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
@@ -115,6 +116,7 @@ class Draft:
                 copy.rows[part].tobytes(),
                 names.text.tobytes(),
                 names.sizes.astype("<u2").tobytes(),
+                ROW_VERSION,
             )
             yield ROWS_KEY, state.encode(packed)
         yield MARKER_KEY, state.encode(self.marker)
@@ -158,11 +160,11 @@ async def last_marker(log: Log, partition: int) -> Marker | None:
 
 async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
     """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
-    if marker.row_version != ROW_VERSION:
+    if marker.row_version not in LAYOUTS:
         raise SegstreamError(
             f"the checkpoint of partition {replica.partition} has rows of layout {marker.row_version}, "
-            f"this version reads {ROW_VERSION}",
-            "see docs/operations.md, 'rebuild from the inputs'",
+            f"this version reads {min(LAYOUTS)} to {max(LAYOUTS)}",
+            "start the version that wrote it, or a newer one: see docs/operations.md, 'another row layout'",
         )
 
     def judge(definitions: str, model: str) -> Any:
@@ -180,8 +182,7 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
     async for packed in _row_records(log, replica.partition, marker):
         slots = np.frombuffer(packed.slots, "<i8")
         due_ms = np.frombuffer(packed.due_ms, "<i8")
-        names = Packed(np.frombuffer(packed.ids, np.uint8), np.frombuffer(packed.id_sizes, "<u2").astype(np.uint16))
-        engine.table.load(slots, np.frombuffer(packed.rows, ROW), due_ms, names)
+        engine.table.load(slots, upgraded(packed.rows, packed.version), due_ms, _names(packed))
     engine.table.loaded()
     if not len(engine.table) == engine.table.customers == marker.customers:
         raise SegstreamError(
@@ -195,6 +196,12 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
     replica.positions = dict(marker.positions)
     replica.stream_ms, replica.epoch, replica.cursor = marker.stream_ms, marker.epoch, marker.cursor
     return Cycle(needed_from=marker.needed_from)  # a new cycle begins; what is needed stays needed until it ends
+
+
+def _names(packed: Rows) -> Packed:
+    if isinstance(packed.ids, list):
+        return pack(packed.ids)
+    return Packed(np.frombuffer(packed.ids, np.uint8), np.frombuffer(packed.id_sizes, "<u2").astype(np.uint16))
 
 
 async def _row_records(log: Log, partition: int, marker: Marker) -> AsyncIterator[Rows]:

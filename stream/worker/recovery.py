@@ -120,7 +120,8 @@ async def _execute(
 def _other_engine(partition: int) -> SegstreamError:
     return SegstreamError(
         f"partition {partition} has entries after its checkpoint that another engine or other settings executed",
-        "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade",
+        "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade. "
+        "Or stop all workers and run `segstream recover --new-engine`",
     )
 
 

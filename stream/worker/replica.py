@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from models.changes import Change
 from models.clusters.snapshot import Snapshot
-from models.customers.row import ROW, ROW_VERSION
+from models.customers.places import number
+from models.customers.row import PROFILE_TIME, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
@@ -203,7 +204,7 @@ class Replica:
             customer_id, t = joined.customer_id[i], int(joined.ts_ms[i])
             if t == NO_TIME_MS:
                 slot = table.find(customer_id)
-                known_ms = 0 if slot < 0 else int(table.rows[slot].profile_ms)
+                known_ms = 0 if slot < 0 else number(table.rows[slot], PROFILE_TIME)
                 t = max(self.stream_ms, TS_MS_MIN, known_ms, latest.get(customer_id, 0))
                 joined.ts_ms[i] = t
             if t <= newest_ms:

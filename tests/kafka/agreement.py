@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from models.customers import row as r
+from models.customers.places import number
 from stream.kafka.partitioner import partition_of
 from stream.settings import Settings
 from stream.subscriber import CHECKPOINT_KEY, View
@@ -77,13 +78,13 @@ def numbers_of(row: Any) -> dict[str, int]:
         "gross_minor": int(row.spend_minor),
         "refund_minor": int(row.refund_minor),
         "first_ms": int(row.first_ms),
-        "last_click_ms": int(row.last_ms[r.LAST_CLICK]),
-        "last_cart_add_ms": int(row.last_ms[r.LAST_CART_ADD]),
-        "last_order_ms": int(row.last_ms[r.LAST_ORDER]),
-        "first_order_ms": int(row.last_ms[r.FIRST_ORDER]),
-        "last_sent_ms": int(row.last_ms[r.LAST_SENT]),
-        "last_engaged_ms": int(row.last_ms[r.LAST_ENGAGED]),
-        "profile_ms": int(row.profile_ms),
+        "last_click_ms": int(number(row, r.LAST_CLICK)),
+        "last_cart_add_ms": int(number(row, r.LAST_CART_ADD)),
+        "last_order_ms": int(number(row, r.LAST_ORDER)),
+        "first_order_ms": int(number(row, r.FIRST_ORDER)),
+        "last_sent_ms": int(number(row, r.LAST_SENT)),
+        "last_engaged_ms": int(number(row, r.LAST_ENGAGED)),
+        "profile_ms": int(number(row, r.PROFILE_TIME)),
     }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.customers.row import DAY_MS, NEVER_MS
+from models.customers.places import number
+from models.customers.row import DAY_MS, NEVER_MS, SINCE_TIMES
 from models.definitions.document import CLUSTER
 from models.definitions.evaluate import answer, judge
 from models.workspace import workspace
@@ -35,7 +36,7 @@ def answers(core: Core, slot: int, now: int) -> list[int]:
         current = int(row.segment[d])
         held = dimension.kind == CLUSTER
         if not held and current:
-            held = now < row.since_ms[d] + dimension.segments[current - 1].dwell_ms
+            held = now < number(row, SINCE_TIMES + d) + dimension.segments[current - 1].dwell_ms
         found.append(current if held else answer(plan, d, current, WORK.truth, WORK.stack))
     return found
 

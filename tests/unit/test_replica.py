@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.customers.places import number
+from models.customers.row import PROFILE_TIME
 from models.definitions.language import parse
 from models.events import CLICK, PROFILE, PURCHASE, TOPICS
 from stream.codec.definitions import plain, shipped_text
@@ -123,7 +125,7 @@ def test_a_tombstone_forgets_what_came_before_it_and_moves_no_clock() -> None:
         assert one.engine is not None
         row = one.engine.table.rows[0]
         assert np.isnan(row.attribute[0])
-        assert (row.profile_ms, row.decided_ms, one.stream_ms) == (T0 + 5, T0 + 5, T0)
+        assert (number(row, PROFILE_TIME), row.decided_ms, one.stream_ms) == (T0 + 5, T0 + 5, T0)
         batch(one, {PROFILE: [profile(2, T0 + 6, 41)]}, stream_ms=T0)
         assert one.engine.table.rows[0].attribute[0] == 41
 
@@ -133,7 +135,7 @@ def test_a_profile_from_the_future_delays_no_tombstone() -> None:
     one = replica()
     batch(one, {PROFILE: [profile(0, T0, 40), profile(1, T0 + 10**10, 41), profile(2, 0, None)]}, stream_ms=T0)
     assert one.engine is not None
-    assert one.engine.table.rows[0].profile_ms == T0
+    assert number(one.engine.table.rows[0], PROFILE_TIME) == T0
 
 
 def story() -> list[tuple[Entry, dict[int, list[Record]]]]:
@@ -141,12 +143,12 @@ def story() -> list[tuple[Entry, dict[int, list[Record]]]]:
     offsets = dict.fromkeys(range(4), 0)
     batches: list[tuple[Entry, dict[int, list[Record]]]] = []
     taken: dict[int, list[Record]] = {}
-    for number, event in enumerate(events(5, 12, 60)):
+    for index, event in enumerate(events(5, 12, 60)):
         kind = TOPICS.index(event.topic)
         value = json.dumps(event.payload).encode()
         taken.setdefault(kind, []).append(Record(offsets[kind], value, event.payload["customer_id"].encode()))
         offsets[kind] += 1
-        if number % 50 == 49:
+        if index % 50 == 49:
             positions = tuple(Position(k, r[0].offset, r[-1].offset + 1, len(r), digest(r)) for k, r in taken.items())
             batches.extend([(Batch(0, positions, event.ts_ms, event.ts_ms), taken), (Tick(0, event.ts_ms, 99, 0), {})])
             taken = {}

@@ -1,0 +1,153 @@
+"""Rows of older layouts: real bytes that an older version wrote, read by this one, and lived on with."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.customers import row as r
+from models.customers.places import numbers
+from models.customers.upgrade import LAYOUTS, STEPS, upgraded
+from stream.codec.state import ROWS_KEY, decode_rows
+from stream.errors import SegstreamError
+from stream.worker.checkpoint import Cycle, Draft, restore
+from stream.worker.partition import Partition
+from stream.worker.recovery import Recovered, recover
+from stream.worker.replica import Replica, Rule, rule_of
+from stream.worker.verification import documents_of
+from tests.golden.record import NOW_MS
+from tests.golden.recording import CHANGES, JOURNAL, SETTINGS, STATE, Recording, described, recorded
+from tests.still import StillClock, claimed, executed, live
+
+PRESENT = "de01b3dadbe4adf3"  # digest of the recorded rows of layout 1 as they are in the present layout
+
+
+def packed(of: Recording) -> tuple[bytes, NDArray[np.void]]:
+    """Every row of a recording's state, as bytes and as records of its own layout."""
+    values = [decode_rows(record.value or b"").rows for record in of.topics[STATE] if record.key == ROWS_KEY]
+    whole = b"".join(values)
+    return whole, np.frombuffer(whole, LAYOUTS[of.row_version])
+
+
+@pytest.mark.parametrize("version", sorted(set(LAYOUTS) - {r.ROW_VERSION}))
+def test_an_old_layout_is_described_as_it_was(version: int) -> None:
+    """The literal of a layout is what the version that wrote the recording said of it: type, shape, position."""
+    assert described(LAYOUTS[version]) == recorded(version).layout
+    assert len(STEPS) == r.ROW_VERSION - 1
+
+
+def test_layout_1_becomes_the_present_one() -> None:
+    """Every field of a row of layout 1 is in the present row, and nothing else is; the bytes are pinned."""
+    whole, old = packed(recorded(1))
+    new: Any = upgraded(whole, 1)
+    assert len(new) == len(old) > 10
+    for name in ("first_ms", "newest_ms", "decided_ms", "spend_minor", "refund_minor", "landmark_ms", "seq"):
+        assert np.array_equal(new[name], old[name]), name
+    for name in ("decayed", "event_id", "attribute", "count", "generation", "segment"):
+        assert new[name].tobytes() == old[name].tobytes(), name  # attributes hold NaN
+    for place, field in (
+        (r.ORDER_TIMES, "order_ms"),
+        (r.ORDER_AMOUNTS, "order_minor"),
+        (r.CLICK_TIMES, "click_ms"),
+        (r.ENGAGED_TIMES, "engaged_ms"),
+        (r.SINCE_TIMES, "since_ms"),
+        (r.PROFILE_TIME, "profile_ms"),
+        (r.REVIEW, "review_ms"),
+    ):
+        width = old[field].shape[1] if old[field].ndim > 1 else 1
+        assert np.array_equal(numbers(new, place, width), old[field].reshape(len(old), width)), field
+    places = (r.LAST_CLICK, r.LAST_CART_ADD, r.LAST_ORDER, r.LAST_SENT, r.LAST_ENGAGED, r.FIRST_ORDER)
+    for k, place in enumerate(places):
+        assert np.array_equal(numbers(new, place, 1)[:, 0], old["last_ms"][:, k]), k
+    assert not new["audiences"].any()
+    assert not numbers(new, r.CATEGORY_TIMES, r.CATEGORIES_MAX).any()
+    assert hashlib.sha256(new.tobytes()).hexdigest()[:16] == PRESENT
+
+
+def test_an_unknown_layout_is_refused() -> None:
+    """Rows of a layout that nobody here knows are not guessed at."""
+    with pytest.raises(ValueError, match="layout 99"):
+        upgraded(b"", 99)
+
+
+def old_rule(of: Recording) -> Rule:
+    """The settings of the recorded worker under its own fingerprint: as if no upgrade had happened."""
+
+    class Old(Rule):
+        def fingerprint(self) -> str:
+            return of.fingerprint
+
+    return Old(*dataclasses.astuple(rule_of(SETTINGS)))
+
+
+def test_upgraded_rows_go_on_as_the_old_version_did() -> None:
+    """Entries after the checkpoint, executed here on upgraded rows, give the bytes that the old version published."""
+    old = recorded(1)
+    log: Any = old.log()
+
+    async def run() -> Recovered:
+        documents = await documents_of(log, SETTINGS)
+        replica = Replica(0, old_rule(old), documents.get, lambda *_: 0)
+        return await recover(log, replica, log.shelf(JOURNAL).end, documents.get)
+
+    found = asyncio.run(run())
+    assert len(old.topics[CHANGES]) - old.marker.changes_next > 100, "published after the checkpoint, and equal"
+    assert len(found.missing) > 10
+    assert found.events > 30
+
+
+def test_upgraded_rows_say_the_same_memberships() -> None:
+    """The membership of an upgraded row has the bytes that the old version published for it."""
+    old = recorded(1).drained()
+    log: Any = old.log()
+
+    async def run() -> dict[bytes, bytes]:
+        documents = await documents_of(log, SETTINGS)
+        replica = Replica(0, old_rule(old), documents.get, lambda *_: 0)
+        await restore(log, replica, old.marker, documents.get)
+        assert replica.engine is not None
+        replica.engine.table.dirty[: replica.customers] = True
+        draft = Draft(replica, Cycle(), old.marker.journal_next, NOW_MS)
+        while not draft.advance():
+            pass
+        return {key or b"": value or b"" for key, value in draft.membership_records(above_seq=0)}
+
+    published = {record.key: record.value for record in old.topics["segment-memberships"]}
+    found = asyncio.run(run())
+    assert len(found) > 10
+    assert {key: value for key, value in found.items() if key != b"_checkpoint"} == {
+        key: published[key] for key in found if key != b"_checkpoint"
+    }
+
+
+def test_a_drained_partition_resumes() -> None:
+    """Stopped at a checkpoint of layout 1, this version goes on: rows and changes are those of one execution."""
+    log = recorded(1).drained().log()
+    clock = StillClock(NOW_MS)
+
+    async def run() -> Partition:
+        await live(log, SETTINGS, clock)
+        return await live(log, SETTINGS, clock)  # reads back what the first wrote: rows of both layouts
+
+    partition = asyncio.run(run())
+    replica, changes = asyncio.run(executed(log, SETTINGS))
+    ours, theirs = partition.replica.engine, replica.engine
+    assert ours is not None
+    assert theirs is not None
+    assert dict(ours.table.items()) == dict(theirs.table.items())
+    assert ours.table.rows[: len(ours.table)].tobytes() == theirs.table.rows[: len(theirs.table)].tobytes()
+    assert [record.value for record in log.shelf(CHANGES).records] == changes
+    assert partition.inputs.all_read
+
+
+def test_a_debt_of_another_engine_is_refused() -> None:
+    """Entries after the checkpoint that another version executed: the worker says which command helps."""
+    log = recorded(1).log()
+    with pytest.raises(SegstreamError, match="segstream recover --new-engine"):
+        asyncio.run(claimed(log, SETTINGS, StillClock(NOW_MS)))
