@@ -102,7 +102,9 @@ class Settings:
         60.0, "Seconds from the first changed row to a checkpoint, at the latest.", low=0.1, high=86_400
     )
     checkpoint_events: int = _setting(
-        1_000_000, "Events a recovery would execute again that force a checkpoint.", low=1
+        250_000,
+        "Events of one partition, which a recovery would execute again, that force a checkpoint.",
+        low=1,
     )
     checkpoint_rows: int = _setting(200_000, "Changed customers that force a checkpoint.", low=1)
     batch_records: int = _setting(

@@ -105,6 +105,18 @@ async def following(settings: Settings, topic: str) -> AsyncIterator[Follower]:
         await follower.stop()
 
 
+async def entries(settings: Settings) -> list[tuple[int, journal.Entry]]:
+    """Every journal entry with its partition, in order within each."""
+    found = []
+    async with following(settings, "segment-journal") as follower:
+        follower.seek(await follower.first_offsets())
+        ends = await follower.end_offsets()
+        while await _behind(follower, ends):
+            records = await follower.records(POLL_MS)
+            found += [(record.partition, journal.decode(record.value or b"")) for record in records]
+    return found
+
+
 async def count_since(settings: Settings, topic: str, since_ms: int) -> int:
     """How many records of a topic were written at or after a wall-clock time."""
     count = 0

@@ -59,14 +59,14 @@ class Draws:
     ts_ms: NDArray[np.int64]
 
 
-def draws(load: Load) -> Iterator[Draws]:
-    """The warm-up and the measured events, in order of event time."""
+def draws(load: Load, *, past: bool = True) -> Iterator[Draws]:
+    """The warm-up (unless without the `past`) and the measured events, in order of event time."""
     draw = np.random.default_rng(load.seed)
     weights = np.arange(1, load.customers + 1, dtype=np.float64) ** -CUSTOMER_SKEW
     edges = np.cumsum(weights / weights.sum())
     ranks = draw.permutation(load.customers)  # so that a customer's number does not say how active he is
     total = load.warm_up + load.events
-    for first in range(0, total, CHUNK_EVENTS):
+    for first in range(0 if past else load.warm_up, total, CHUNK_EVENTS):
         yield _draw(draw, load, edges, ranks, np.arange(first, min(first + CHUNK_EVENTS, total)))
 
 
@@ -93,9 +93,9 @@ def _draw(
     )
 
 
-def records(load: Load) -> Iterator[BulkRecord]:
+def records(load: Load, *, past: bool = True) -> Iterator[BulkRecord]:
     """The events as records of the input topics."""
-    for part in draws(load):
+    for part in draws(load, past=past):
         columns = (part.customer, part.kind, part.action, part.amount_minor, part.ts_ms)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         for number, row in enumerate(rows, part.first):

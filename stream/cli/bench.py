@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream.bench.aims import AIMS, with_aims
 from stream.cli.options import Json
 from stream.settings import Settings
 
@@ -39,7 +40,7 @@ def throughput(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), Load(events, customers), plain_seconds, tell)
-    _show(figures, as_json=as_json)
+    _show("throughput", figures, as_json=as_json)
 
 
 @app.command()
@@ -55,7 +56,7 @@ def latency(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell)
-    _show(figures, as_json=as_json)
+    _show("latency", figures, as_json=as_json)
 
 
 @app.command()
@@ -67,7 +68,25 @@ def sweep(
     """Measure how long the passing of an hour takes for all customers; no Kafka."""
     from stream.bench.parts import sweep as run
 
-    _show(run(customers), as_json=as_json)
+    _show("sweep", run(customers), as_json=as_json)
+
+
+@app.command()
+def recovery(
+    *,
+    customers: Annotated[int, typer.Option("--customers", min=1_000, help="Customers of the checkpoint.")] = 1_000_000,
+    debt: Annotated[
+        int | None,
+        typer.Option("--debt", min=1_000, help="Events after it; as many as the settings allow if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a worker's way back after SIGKILL, from its claims to live, on a broker that is started for it."""
+    from stream.bench.recovery import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), customers, debt, tell)
+    _show("recovery", figures, as_json=as_json)
 
 
 @app.command()
@@ -75,7 +94,7 @@ def kernel(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json
     """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
     from stream.bench.parts import kernel as run
 
-    _show(run(events, customers), as_json=as_json)
+    _show("kernel", run(events, customers), as_json=as_json)
 
 
 @app.command()
@@ -83,7 +102,7 @@ def decode(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json
     """Measure the decoding of input records into columns, and their digest."""
     from stream.bench.parts import decode as run
 
-    _show(run(events, customers), as_json=as_json)
+    _show("decode", run(events, customers), as_json=as_json)
 
 
 @app.command()
@@ -102,17 +121,18 @@ def path(
     figures, table = run(events, customers, profile=profile)
     if table:
         typer.echo(table, err=True)
-    _show(figures, as_json=as_json)
+    _show("path", figures, as_json=as_json)
 
 
-def _show(figures: dict[str, object], *, as_json: bool) -> None:
+def _show(bench: str, figures: dict[str, object], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(figures))
+        typer.echo(json.dumps(with_aims(bench, figures)))
         return
+    aims = AIMS.get(bench, {})
     machine = figures.pop("machine", None)
     width = max(len(name) for name in figures)
     for name, value in figures.items():
-        typer.echo(f"{name:<{width}}  {_number(value):>12}")
+        typer.echo(f"{name:<{width}}  {_number(value):>12}  {aims.get(name, '')}".rstrip())
     if isinstance(machine, dict):
         typer.echo(
             f"\n{machine['cores']} cores, {machine['processor']}, Python {machine['python']}, {machine['system']}"

@@ -33,3 +33,12 @@ def test_latency_is_measured_change_by_change(capsys: pytest.CaptureFixture[str]
     assert shown["changes"] > 0
     assert 0 < shown["p50_ms"] <= shown["p99_ms"]
     assert {"events_per_s", "core_share", "machine"} <= set(shown)
+
+
+def test_recovery_is_measured_from_the_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    """A checkpoint of customers, a debt of events, a SIGKILL: all are there again, each event executed once more."""
+    assert main(["bench", "recovery", "--customers", "2000", "--debt", "5000", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["customers"], shown["events"]) == (2000, 5000)
+    assert 0 < shown["seconds"] < shown["start_to_live_seconds"]
+    assert shown["aims"] == {"seconds": ["<", 10]}
