@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("produce", "stream.cli.produce", "Send a Parquet, CSV or JSON-lines file to the input topics."),
     Command("simulate", "stream.cli.simulate", "Generate seeded customers whose true segment is known."),
     Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
+    Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),
     Command("topics", "stream.cli.topics", "Create the topics, or check the existing ones."),
     Command("broker", "stream.cli.broker", "Run a real Kafka on this machine, for development."),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stream.clock import monotonic_s
 from stream.settings import wants_colour
 
 
@@ -28,5 +29,30 @@ def download_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
 
         def advance(done_bytes: int, total_bytes: int) -> None:
             progress.update(task, completed=done_bytes, total=total_bytes, visible=True)
+
+        yield advance
+
+
+@contextmanager
+def share_bar(title: str) -> Iterator[Callable[[float, int], None] | None]:
+    """Give a callback (share done from 0 to 1, events so far) that draws a bar with rate and time left, or None."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    console = Console(stderr=True, no_color=not wants_colour())
+    started_s = monotonic_s()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=1.0, rate="")
+
+        def advance(share: float, events: int) -> None:
+            rate = events / max(monotonic_s() - started_s, 1e-3)  # a millisecond: the first call comes at once
+            progress.update(task, completed=share, rate=f"{rate:,.0f} events/s")
 
         yield advance

@@ -239,7 +239,7 @@ class Replica:
         values = np.full((max(len(joined.profiles), 1), ATTRIBUTES_MAX), np.nan)
         for row, attributes in enumerate(joined.profiles):
             for k, (name, kind) in enumerate(judge.definitions.attributes):
-                values[row, k] = _attribute(attributes.get(name), kind)
+                values[row, k] = attribute_value(attributes.get(name), kind)
         return values
 
     def _outcome(
@@ -298,7 +298,8 @@ def _join(inputs: Mapping[int, Columns]) -> _Joined:
     return _Joined([inputs[kind] for kind in kinds], kinds)
 
 
-def _attribute(value: Any, kind: str) -> float:
+def attribute_value(value: Any, kind: str) -> float:
+    """An attribute as a row holds it: a number as it is, a text as 52 bits of its hash, NaN when absent."""
     if value is None:
         return float("nan")
     if kind == "number":

@@ -1,0 +1,198 @@
+"""One partition of a backtest: an engine for each variant, fed with the same events; tallies and digests of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.clusters.snapshot import Snapshot
+from models.customers.row import FIRST_ORDER, LAST_ORDER, ORDERS
+from models.definitions.document import Definitions
+from models.engine import Engine, judge_of
+from models.events import ATTRIBUTES_MAX, EVENT, PROFILE
+from stream.backtest.change_log import ChangeLog
+from stream.backtest.fitted import Fitted, Shape
+from stream.backtest.tally import Tally, Totals
+from stream.codec.digests import Digest
+
+NO_ATTRIBUTES = np.full((1, ATTRIBUTES_MAX), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What customers are judged by in one run: definitions, and a model that stays, or one trained on the way."""
+
+    definitions: Definitions
+    snapshot: Snapshot | None = None
+    trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every partition of a run is told."""
+
+    variants: tuple[Variant, ...]
+    shape: Shape
+    first_ms: int  # of the first event
+    customers_max: int
+    keep_entries: bool = False  # when each customer entered each segment, for comparisons
+    changes_folder: str = ""  # where the change log of the first variant is written, "" for nowhere
+
+
+@dataclass(slots=True)
+class Customers:
+    """Customers of some partitions as columns, at one moment; `segments` and `since_ms` by variant [n, dimensions]."""
+
+    ids: list[str]
+    partition: NDArray[np.int64]
+    first_ms: NDArray[np.int64]
+    newest_ms: NDArray[np.int64]
+    first_order_ms: NDArray[np.int64]  # 0: none
+    last_order_ms: NDArray[np.int64]
+    orders: NDArray[np.int64]
+    spend_minor: NDArray[np.int64]  # orders less refunds
+    segments: list[NDArray[np.int64]] = field(default_factory=list)
+    since_ms: list[NDArray[np.int64]] = field(default_factory=list)
+    valid_until_ms: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.first_ms)
+
+
+@dataclass(slots=True)
+class Ended:
+    """What one partition came to; lists are by variant."""
+
+    number: int
+    events: int
+    by_kind: NDArray[np.int64]
+    customers: Customers
+    totals: list[Totals]
+    digests: list[bytes]
+    counters: list[NDArray[np.int64]]  # positions: models.workspace
+    entered: list[NDArray[np.int32]]  # [n, codes], minutes since 1970; empty unless kept
+    latest: list[NDArray[np.int32]]
+
+
+class PartitionRun:
+    """The state machine of one partition; the calls and their order are its journal."""
+
+    def __init__(self, number: int, options: Options) -> None:
+        self.number = number
+        self._options = options
+        judges = [judge_of(variant.definitions, variant.snapshot) for variant in options.variants]
+        self._engines = [Engine(judge, options.customers_max) for judge in judges]
+        self._tallies = [
+            Tally(variant.definitions, options.first_ms, keep_entries=options.keep_entries)
+            for variant in options.variants
+        ]
+        self._digests = [Digest() for _ in options.variants]
+        self._log = ChangeLog(options.changes_folder, number) if options.changes_folder else None
+        self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
+        self._events = 0
+        self._by_kind = np.zeros(4, np.int64)
+
+    def apply(self, records: Fitted, slots: NDArray[np.int64], new_ids: list[str]) -> None:
+        """Apply records in order; `new_ids` are the customers that come into the table with them, slot by slot."""
+        for engine in self._engines:
+            for customer_id in new_ids:
+                engine.table.slot_of(customer_id)
+        events = np.zeros(len(records), EVENT)
+        events["slot"] = slots
+        for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open"):
+            events[name] = records[name]
+        events["offset"] = records["row"]
+        events["attributes"] = -1
+        declared = bool(self._options.shape.attributes)
+        profiles: NDArray[np.int64] = np.flatnonzero((records["kind"] == PROFILE) & declared)
+        if len(profiles):
+            events["attributes"][profiles] = np.arange(len(profiles))
+        self._events += len(events)
+        self._by_kind += np.bincount(records["kind"], minlength=4)
+        for variant, engine in enumerate(self._engines):
+            values = self._values(variant, records, profiles) if len(profiles) else NO_ATTRIBUTES
+            self._take(variant, engine.apply(events, values), records)
+
+    def _values(self, variant: int, records: Fitted, profiles: Any) -> NDArray[np.float64]:
+        values = np.full((len(profiles), ATTRIBUTES_MAX), np.nan)
+        for k, place in enumerate(self._places[variant]):
+            values[:, k] = records["values"][profiles, place]
+        return values
+
+    def pass_time(self, until_ms: int) -> None:
+        """Look at everybody who is due by then."""
+        for variant, engine in enumerate(self._engines):
+            self._take(variant, engine.sweep(engine.table.due_slots(until_ms, len(engine.table)), until_ms), None)
+
+    def sample(self, interval: int, at_ms: int, rotation: int, most: int) -> tuple[NDArray[np.float64], ...]:
+        """Vectors and amounts of a share of the customers: one in `rotation`, or fewer so that `most` suffice."""
+        engine = self._engines[0]
+        stride = max(rotation, -(-len(engine.table) // most))
+        return engine.sample(np.arange(interval % stride, len(engine.table), stride), at_ms)
+
+    def adopt(self, snapshot: Snapshot, at_ms: int) -> None:
+        """A new model comes into force for the variants that are trained: everybody is judged again."""
+        for variant, engine in enumerate(self._engines):
+            if self._options.variants[variant].trained:
+                engine.adopt(judge_of(engine.judge.definitions, snapshot), at_ms)
+                self._take(variant, engine.sweep(np.arange(len(engine.table)), at_ms), None)
+
+    def customers(self, at_ms: int) -> Customers:
+        """Everybody at a moment up to which all events were applied."""
+        self.pass_time(at_ms)
+        rows = self._engines[0].table.rows[: len(self._engines[0].table)]
+        found = Customers(
+            ids=list(self._engines[0].table.ids),
+            partition=np.full(len(rows), self.number, np.int64),
+            first_ms=rows["first_ms"].copy(),
+            newest_ms=rows["newest_ms"].copy(),
+            first_order_ms=rows["last_ms"][:, FIRST_ORDER].copy(),
+            last_order_ms=rows["last_ms"][:, LAST_ORDER].copy(),
+            orders=rows["count"][:, ORDERS].astype(np.int64),
+            spend_minor=rows["spend_minor"] - rows["refund_minor"],
+        )
+        for engine in self._engines:
+            width, rows = len(engine.judge.definitions.dimensions), engine.table.rows[: len(engine.table)]
+            found.segments.append(rows["segment"][:, :width].astype(np.int64))
+            found.since_ms.append(rows["since_ms"][:, :width].copy())
+            found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
+        return found
+
+    def end(self, at_ms: int) -> Ended:
+        """Let time pass to the end and say what it all came to."""
+        customers = self.customers(at_ms)
+        if self._log is not None:
+            self._log.close()
+        count = len(customers)
+        return Ended(
+            self.number,
+            self._events,
+            self._by_kind,
+            customers,
+            [tally.totals for tally in self._tallies],
+            [digest.digest() for digest in self._digests],
+            [engine.counters for engine in self._engines],
+            [tally.entered[:count] for tally in self._tallies],
+            [tally.latest[:count] for tally in self._tallies],
+        )
+
+    def _take(self, variant: int, changes: NDArray[np.void], records: Fitted | None) -> None:
+        """Count, digest and perhaps write changes; their events are named by row, however batches were cut."""
+        if not len(changes):
+            return
+        engine = self._engines[variant]
+        if self._log is not None and variant == 0:
+            self._log.add(changes, engine, records)
+        if records is not None:
+            by_event = changes["event"] >= 0
+            changes["event"][by_event] = records["row"][changes["event"][by_event]]
+        self._digests[variant].update(changes.view(np.uint8).data)
+        self._tallies[variant].add(changes, len(engine.table))
+
+
+def _places(shape: Shape, definitions: Definitions) -> list[int]:
+    """For each attribute of the definitions its place among those that are read."""
+    return [shape.attributes.index(attribute) for attribute in definitions.attributes]

@@ -1,0 +1,253 @@
+"""The loop: records in time order to their partitions, and every interval the trainer's turn.
+
+Partitions meet where a model is due: everything before has been applied and sampled, the model is made and adopted by
+all at that time. Between, they go on by themselves. So the outcome does not hang on how many processes there are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.clusters.settings import TrainerSettings
+from models.clusters.snapshot import Snapshot
+from models.clusters.trainer import Trainer
+from models.features.catalogue import CLUSTER_FEATURES
+from stream.backtest.crew import Crew
+from stream.backtest.directory import Directory
+from stream.backtest.fitted import Fitted
+from stream.backtest.fitting import Fitter
+from stream.backtest.partition_run import Customers
+from stream.errors import SegstreamError
+
+
+class Source(Protocol):
+    """Something with records: a file, or a range of topics."""
+
+    done: int
+    total: int
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    def records(self, fitter: Fitter) -> Iterator[Fitted]:
+        """Records in the source's own order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The trainer's times, and how many customers it looks at; all in stream time."""
+
+    sample_interval_ms: int
+    sample_rotation: int
+    snapshot_interval_ms: int
+    vectors_per_interval: int  # of all partitions together
+
+
+@dataclass(slots=True)
+class Learning:
+    """The trainer inline: samples in, a snapshot when one is due."""
+
+    trainer: Trainer
+    schedule: Schedule
+    snapshots: list[Snapshot] = field(default_factory=list)
+    published_ms: int = 0
+    _waiting: deque[tuple[int, list[Future[Any]]]] = field(default_factory=deque)  # as many as a snapshot interval has
+
+    def add(self, at_ms: int, samples: list[Future[Any]]) -> None:
+        """Take samples of all partitions; those that are there already are learned."""
+        self._waiting.append((at_ms, samples))
+        while self._waiting and all(one.done() for one in self._waiting[0][1]):
+            self._learn(*self._waiting.popleft())
+
+    def due(self, at_ms: int) -> bool:
+        """Whether a snapshot is due; the first comes sooner."""
+        if not self.published_ms:
+            self.published_ms = at_ms - self.schedule.snapshot_interval_ms // 2
+        return at_ms - self.published_ms >= self.schedule.snapshot_interval_ms
+
+    def snapshot(self, at_ms: int) -> Snapshot | None:
+        """Learn what was sampled and give the next snapshot, None while there is too little."""
+        while self._waiting:
+            self._learn(*self._waiting.popleft())
+        made = self.trainer.snapshot(at_ms)
+        if made is not None:
+            self.published_ms = at_ms
+            self.snapshots.append(made)
+        return made
+
+    def _learn(self, at_ms: int, samples: list[Future[Any]]) -> None:
+        for sample in samples:
+            vectors, amounts = sample.result()
+            if len(vectors):
+                self.trainer.learn(vectors, amounts[:, 0], amounts[:, 1], amounts[:, 2], at_ms)
+        while self.trainer.learn_slice(self.trainer.pending):
+            pass
+
+
+def learning(schedule: Schedule, settings: TrainerSettings) -> Learning:
+    """A trainer that has seen nothing."""
+    return Learning(Trainer(CLUSTER_FEATURES, settings), schedule)
+
+
+class Route:
+    """Which partition and slot a customer has: slots are given in order of first sight in time."""
+
+    def __init__(self, directory: Directory, customers_max: int) -> None:
+        self._directory = directory
+        self._customers_max = customers_max
+        self._slots = np.zeros(0, np.int64)
+        self._next = np.zeros(directory.partitions, np.int64)
+
+    def split(self, records: Fitted) -> Iterator[tuple[int, Fitted, NDArray[np.int64], list[str]]]:
+        """(partition, its records, their slots, ids of the new customers in slot order)."""
+        directory = self._directory
+        if len(self._slots) < len(directory):
+            more = np.full(max(len(directory), len(self._slots) * 3 // 2) - len(self._slots), -1, np.int64)
+            self._slots = np.concatenate([self._slots, more])
+        customers = records["customer"].astype(np.int64)
+        partitions = directory.partition_of[customers]
+        fresh = customers[self._slots[customers] < 0]
+        new: list[NDArray[np.int64]] = [fresh[:0]] * directory.partitions
+        if len(fresh):
+            codes, first = np.unique(fresh, return_index=True)
+            codes = codes[np.argsort(first)]  # in order of first sight
+            for partition in range(directory.partitions):
+                own = codes[directory.partition_of[codes] == partition]
+                self._slots[own] = self._next[partition] + np.arange(len(own))
+                self._next[partition] += len(own)
+                new[partition] = own
+            if self._next.max() > self._customers_max:
+                raise SegstreamError(
+                    f"a partition has more than {self._customers_max} customers",
+                    "raise SEGSTREAM_CUSTOMERS_MAX or --partitions",
+                )
+        slots = self._slots[customers]
+        for partition in range(directory.partitions):
+            rows = np.flatnonzero(partitions == partition) if directory.partitions > 1 else slice(None)
+            own_slots = slots[rows]
+            if len(own_slots):
+                ids = [directory.ids[code] for code in new[partition].tolist()]
+                yield partition, records[rows], own_slots, ids
+
+
+@dataclass(slots=True)
+class Played:
+    """How far a run came."""
+
+    events: int = 0
+    last_ms: int = 0
+    complete: bool = True
+    at: list[tuple[int, Customers]] = field(default_factory=list)
+
+
+def play(
+    blocks: Iterator[Fitted],
+    crew: Crew,
+    route: Route,
+    learner: Learning | None,
+    schedule: Schedule,
+    *,
+    moments: Sequence[int] = (),
+    until_ms: int | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Played:
+    """Apply all records. `moments` are times (epoch ms, ascending) at which everybody is written down.
+
+    `until_ms` ends the run there; `stopped` is asked between two blocks; `on_progress` is told the events so far.
+    """
+    played = Played()
+    asked = deque(moments)
+    interval_ms = schedule.sample_interval_ms
+    for block in blocks:
+        ts_ms = block["ts_ms"]
+        if until_ms is not None and ts_ms[-1] > until_ms:
+            block = block[: int(np.searchsorted(ts_ms, until_ms, side="right"))]  # noqa: PLW2901 - the rest is not ours
+            ts_ms = block["ts_ms"]
+        for start, end in _cuts(ts_ms, interval_ms, asked):
+            first_ms = int(ts_ms[start])
+            border_ms = first_ms // interval_ms * interval_ms
+            if 0 < played.last_ms < border_ms:
+                _write_down(crew, asked, border_ms - 1, played)
+                _boundary(crew, learner, schedule, border_ms)
+            _write_down(crew, asked, first_ms - 1, played)
+            for partition, records, slots, ids in route.split(block[start:end]):
+                crew.tell(partition, "apply", records, slots, ids)
+            played.events += end - start
+            played.last_ms = int(ts_ms[end - 1])
+        on_progress(played.events)
+        if stopped():
+            played.complete = False
+            break
+        if until_ms is not None and len(ts_ms) and ts_ms[-1] >= until_ms:
+            break
+    if played.complete and asked:
+        _write_down(crew, asked, asked[-1], played)
+    return played
+
+
+def _cuts(ts_ms: NDArray[np.int64], interval_ms: int, moments: deque[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of a block between which an interval begins or a moment lies."""
+    if not len(ts_ms):
+        return
+    interval = ts_ms // interval_ms
+    borders = np.flatnonzero(interval[1:] != interval[:-1]) + 1
+    places = [int(np.searchsorted(ts_ms, moment, side="right")) for moment in moments]
+    inner = sorted({*borders.tolist(), *(place for place in places if 0 < place < len(ts_ms))})
+    yield from zip([0, *inner], [*inner, len(ts_ms)], strict=True)
+
+
+def _boundary(crew: Crew, learner: Learning | None, schedule: Schedule, at_ms: int) -> None:
+    """A new interval begins: time passes up to it, and the trainer has its turn."""
+    for partition in range(crew.partitions):
+        crew.tell(partition, "pass_time", at_ms)
+    if learner is None:
+        return
+    most = -(-schedule.vectors_per_interval // crew.partitions)
+    interval = at_ms // schedule.sample_interval_ms
+    learner.add(at_ms, crew.ask("sample", interval, at_ms, schedule.sample_rotation, most))
+    if learner.due(at_ms) and (snapshot := learner.snapshot(at_ms)) is not None:
+        for partition in range(crew.partitions):
+            crew.tell(partition, "adopt", snapshot, at_ms)
+
+
+def _write_down(crew: Crew, asked: deque[int], until_ms: int, played: Played) -> None:
+    """Write down everybody at the moments that lie before the next event."""
+    while asked and asked[0] <= until_ms:
+        at_ms = asked.popleft()
+        parts = [answer.result() for answer in crew.ask("customers", at_ms)]
+        played.at.append((at_ms, joined(parts)))
+
+
+def joined(parts: Sequence[Customers]) -> Customers:
+    """Customers of several partitions as one table, partition by partition."""
+
+    def column(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    def by_variant(name: str) -> list[NDArray[np.int64]]:
+        return [np.concatenate(arrays) for arrays in zip(*(getattr(part, name) for part in parts), strict=True)]
+
+    return Customers(
+        ids=[one for part in parts for one in part.ids],
+        partition=column("partition"),
+        first_ms=column("first_ms"),
+        newest_ms=column("newest_ms"),
+        first_order_ms=column("first_order_ms"),
+        last_order_ms=column("last_order_ms"),
+        orders=column("orders"),
+        spend_minor=column("spend_minor"),
+        segments=by_variant("segments"),
+        since_ms=by_variant("since_ms"),
+        valid_until_ms=by_variant("valid_until_ms"),
+    )
