@@ -43,13 +43,13 @@ class ChangeLog:
 
     def add(self, changes: NDArray[np.void], engine: Engine, records: Fitted | None) -> None:
         """Write CHANGE records as the worker would; `records` are the events they refer to."""
-        ids, generation = engine.table.ids, engine.adoption.generation
+        ids, generation = engine.table.ids(changes["slot"]), engine.adoption.generation
         columns = [changes[name].tolist() for name in Change._fields]
-        for values in zip(*columns, strict=True):
+        for customer_id, *values in zip(ids, *columns, strict=True):
             change = Change(*values)
             judge = engine.judge if change.generation == generation else engine.older
             address = self._address(records, change.event) if records is not None and change.event >= 0 else None
-            customer_id, d = ids[change.slot], change.dimension
+            d = change.dimension
             self._held.append(
                 (
                     customer_id,

@@ -98,8 +98,8 @@ class PartitionRun:
     def apply(self, records: Fitted, slots: NDArray[np.int64], new_ids: list[str]) -> None:
         """Apply records in order; `new_ids` are the customers that come into the table with them, slot by slot."""
         for engine in self._engines:
-            for customer_id in new_ids:
-                engine.table.slot_of(customer_id)
+            if new_ids:
+                engine.table.add(new_ids)
         events = np.zeros(len(records), EVENT)
         events["slot"] = slots
         for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open"):
@@ -145,7 +145,7 @@ class PartitionRun:
         self.pass_time(at_ms)
         rows = self._engines[0].table.rows[: len(self._engines[0].table)]
         found = Customers(
-            ids=list(self._engines[0].table.ids),
+            ids=self._engines[0].table.ids(np.arange(len(rows))),
             partition=np.full(len(rows), self.number, np.int64),
             first_ms=rows["first_ms"].copy(),
             newest_ms=rows["newest_ms"].copy(),
