@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.clusters.snapshot import Snapshot
-from models.customers.row import FIRST_ORDER, LAST_ORDER, ORDERS
+from models.customers.places import numbers
+from models.customers.row import FIRST_ORDER, LAST_ORDER, ORDERS, SINCE_TIMES
 from models.definitions.document import Definitions
 from models.engine import Engine, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE
@@ -149,15 +150,15 @@ class PartitionRun:
             partition=np.full(len(rows), self.number, np.int64),
             first_ms=rows["first_ms"].copy(),
             newest_ms=rows["newest_ms"].copy(),
-            first_order_ms=rows["last_ms"][:, FIRST_ORDER].copy(),
-            last_order_ms=rows["last_ms"][:, LAST_ORDER].copy(),
+            first_order_ms=numbers(rows, FIRST_ORDER, 1)[:, 0],
+            last_order_ms=numbers(rows, LAST_ORDER, 1)[:, 0],
             orders=rows["count"][:, ORDERS].astype(np.int64),
             spend_minor=rows["spend_minor"] - rows["refund_minor"],
         )
         for engine in self._engines:
             width, rows = len(engine.judge.definitions.dimensions), engine.table.rows[: len(engine.table)]
             found.segments.append(rows["segment"][:, :width].astype(np.int64))
-            found.since_ms.append(rows["since_ms"][:, :width].copy())
+            found.since_ms.append(numbers(rows, SINCE_TIMES, width))
             found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
         return found
 
