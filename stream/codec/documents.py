@@ -161,6 +161,12 @@ def seq_of(value: bytes) -> int:
     return int(orjson.loads(value)["seq"])
 
 
+def address_of(value: bytes) -> tuple[str, int]:
+    """Topic and offset of the record that a dead letter refuses."""
+    letter = orjson.loads(value)
+    return str(letter["topic"]), int(letter["offset"])
+
+
 def encode_membership(row: Any, judge: Judge, customer_id: str, until: list[int], following: list[int]) -> bytes:
     """Everything a customer is in, as of the row's own time."""
     segments = {}
