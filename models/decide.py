@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.changes import REASONS_MAX
+from models.changes import REASONS_MAX, SILENCE
 from models.clusters.assign import nearest
 from models.compiled import kernel
 from models.customers.places import number, put
-from models.customers.row import GONE, REVIEW, SINCE_TIMES
+from models.customers.row import GONE, LEFT, NEVER_MS, REVIEW, SINCE_TIMES
 from models.definitions.evaluate import answer, due_ms, judge
 from models.explain import explain_cluster, explain_rules
-from models.forecast import forecast
-from models.workspace import DECISIONS, SEQ, SUPPRESSED
+from models.forecast import forecast, leaves_ms
+from models.workspace import DECISIONS, DEPARTURES, SEQ, SUPPRESSED
 
 LOOK = True  # an event came or rules changed: the cluster is looked at too
 
@@ -155,4 +155,32 @@ def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
             ends = number(row, SINCE_TIMES + d) + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
             if ends > now:
                 earliest = min(earliest, ends)
-    return earliest
+    return min(earliest, leaves_ms(row, rules.retention_ms))
+
+
+@kernel
+def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, filled: int, counters: Any) -> int:
+    """A customer was silent for too long: write a last change for every segment and empty the row; returns as decide.
+
+    The row keeps its generation: whoever comes into it is judged by the rules in force.
+    """
+    row = rows[slot]
+    now = max(due, row.decided_ms)  # a retention that was shortened may end in the past
+    for d in range(len(rules.plan.dimensions)):
+        current = int(row.segment[d])
+        if current == 0 and not rules.plan.dimensions[d].is_cluster:  # a cluster's 0 is a segment: unassigned
+            continue
+        change = changes[filled]
+        filled += 1
+        _open(change, row, slot, d, current, LEFT, now, now, -1, SILENCE, counters)
+        change.runner_up, change.confidence = -1, 1.0
+        change.reason_before[0], change.reason_after[0] = row.decided_ms - row.newest_ms, now - row.newest_ms
+        change.counter_value = rules.retention_ms
+        change.valid_until_ms, change.next_segment = NEVER_MS, -1
+    generation = row.generation
+    rows[slot] = work.empty[0]
+    rows[slot].generation = generation
+    counters[DEPARTURES] += 1
+    work.departed[0] += 1
+    work.departed[work.departed[0]] = slot
+    return filled

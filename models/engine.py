@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
 from models.customers import names
-from models.customers.row import DIMENSIONS_MAX, GONE
+from models.customers.row import DIMENSIONS_MAX, GONE, LEFT
 from models.customers.table import Copy, Table
 from models.definitions.compile import compile_plan
 from models.definitions.document import CLUSTER, Definitions, Term
@@ -43,7 +43,7 @@ class Judge:
     def segment_name(self, dimension: int, code: int) -> str | None:
         """The segment of a code; None for no segment, and for one that these definitions no longer have."""
         entry = self.definitions.dimensions[dimension]
-        if entry.kind == CLUSTER:
+        if entry.kind == CLUSTER and code != LEFT:
             return f"cluster-{code}" if code else UNASSIGNED
         return entry.segments[code - 1].name if 0 < code < GONE else None
 
@@ -53,8 +53,8 @@ class Judge:
         return next((c.label for c in clusters if c.id == cluster), None)
 
 
-def judge_of(definitions: Definitions, snapshot: Snapshot | None) -> Judge:
-    """Compile definitions and a snapshot into a Judge."""
+def judge_of(definitions: Definitions, snapshot: Snapshot | None, retention_ms: int = 0) -> Judge:
+    """Compile definitions and a snapshot into a Judge; customers silent for `retention_ms` leave, 0: never."""
     if snapshot is not None and snapshot.features != CLUSTER_FEATURES:
         raise ValueError(f"the model is made of {snapshot.features}, this version scores {CLUSTER_FEATURES}")
     plan, terms = compile_plan(definitions)
@@ -62,7 +62,7 @@ def judge_of(definitions: Definitions, snapshot: Snapshot | None) -> Judge:
         model = empty_arrays(definitions.cuts, len(CLUSTER_FEATURES))
     else:
         model = to_arrays(snapshot, definitions.cuts)
-    return Judge(definitions, snapshot, digest(snapshot) if snapshot else "", terms, Rules(plan, model))
+    return Judge(definitions, snapshot, digest(snapshot) if snapshot else "", terms, Rules(plan, model, retention_ms))
 
 
 class Engine:
@@ -74,6 +74,7 @@ class Engine:
     adoption : the latest adoption; rows of an older generation are judged anew when touched.
     counters : running numbers by position (models.workspace): the first is the partition's `seq`.
     copy : a checkpoint copy being taken, or None; the engine copies rows into it before they change.
+    departed : customers who left since somebody last took them out: their memberships end.
     """
 
     def __init__(self, judge: Judge, customers_max: int) -> None:
@@ -82,6 +83,8 @@ class Engine:
         self.adoption: Adoption = first_adoption()
         self.counters = np.zeros(COUNTERS, np.int64)
         self.copy: Copy | None = None
+        self.departed: dict[str, None] = {}
+        self._leaving: list[NDArray[np.int64]] = []
         self._work = workspace()
         self._changes: Any = np.zeros(CHANGES_MAX, CHANGE).view(np.recarray)
 
@@ -108,9 +111,21 @@ class Engine:
             )  # fmt: skip
             if filled:
                 taken.append(self._changes[:filled].copy())
+            if gone := int(self._work.departed[0]):
+                self._leaving.append(self._work.departed[1 : gone + 1].copy())
+                self._work.departed[0] = 0
             if done == count:
                 break
         return np.concatenate(taken) if len(taken) > 1 else taken[0] if taken else self._changes[:0].copy()
+
+    def vacate(self) -> None:
+        """Make free the slots of those who left; call it when their changes have been given their names."""
+        if not self._leaving:
+            return
+        slots = np.unique(np.concatenate(self._leaving))
+        self._leaving.clear()
+        self.departed.update(dict.fromkeys(self.table.ids(slots)))
+        self.table.remove(slots[self.table.rows["first_ms"][slots] == 0])  # the others came again in the same entry
 
     def adopt(self, judge: Judge, adopted_ms: int) -> None:
         """Put new rules in force as of `adopted_ms`. Every row must be of the present generation: sweep them first."""

@@ -14,16 +14,24 @@ UNKNOWN = -1  # no following segment is known
 
 
 @kernel
+def leaves_ms(row: Any, retention_ms: int) -> int:
+    """When a customer who stays silent is let go; NEVER_MS for never."""
+    return row.newest_ms + retention_ms if retention_ms > 0 else r.NEVER_MS
+
+
+@kernel
 def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, int]:
     """(valid_until_ms, next segment's code) of a dimension if nothing more happens after `now`.
 
-    NEVER_MS and UNKNOWN when it holds for ever; a time and UNKNOWN when it holds at least until then.
+    NEVER_MS and UNKNOWN when it holds for ever; a time and UNKNOWN when it holds at least until then, or until the
+    customer leaves.
     """
     plan, model = rules.plan, rules.model[0]
+    leaves = leaves_ms(row, rules.retention_ms)
     current = int(row.segment[d])
     if plan.dimensions[d].is_cluster:
         review = number(row, r.REVIEW)
-        return (review, UNKNOWN) if review > 0 else (r.NEVER_MS, UNKNOWN)
+        return (min(review, leaves), UNKNOWN) if review > 0 else (leaves, UNKNOWN)
     dwell_ends = 0
     if current > 0:
         dwell_ends = (
@@ -35,8 +43,8 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
         at = dimension_deadline(row, t, plan, model, d, work.values_ahead)
         if dwell_ends > t:
             at = min(at, dwell_ends)
-        if at >= r.NEVER_MS:
-            return r.NEVER_MS, UNKNOWN
+        if at >= leaves:
+            return leaves, UNKNOWN
         judge_dimension(row, at, plan, model, d, work.values_ahead, work.truth_ahead)
         new = answer(plan, d, current, work.truth_ahead, work.stack)
         if new != current and at >= dwell_ends:

@@ -14,8 +14,9 @@ from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
 from models.customers.places import number, put
-from models.decide import LOOK, decide, next_look
+from models.decide import LOOK, decide, leave, next_look
 from models.events import ATTRIBUTES_MAX
+from models.forecast import leaves_ms
 from models.workspace import DUPLICATES, LATE_EVENTS
 
 
@@ -121,29 +122,32 @@ def touch(
     counters: Any,
 ) -> tuple[int, bool]:
     """Bring one row up to date: old deadlines under the old rules, the adoption, then deadlines until
-    `until_ms`.
+    `until_ms`. A customer who leaves is nobody afterwards (`first_ms` 0).
 
-    Returns (number of changes written, whether it was done); not done means the changes array is nearly full.
+    Returns (number of changes written, whether it was done); not done means that an array is nearly full.
     """
     row = rows[slot]
     if row.first_ms == 0:
         row.generation = adoption.generation
     if row.generation != adoption.generation:
-        filled, whole = _settle(row, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
+        filled, whole = _settle(rows, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
         if not whole or filled + r.DIMENSIONS_MAX > len(changes):
             return filled, False
+        if row.first_ms == 0:  # left before the adoption
+            row.generation = adoption.generation
+            return filled, True
         _carry_over(row, adoption, work)
         now = max(row.decided_ms, adoption.adopted_ms)
         filled = decide(
             row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters
         )
         due[slot] = next_look(row, now, rules, work.values)
-    return _settle(row, due, slot, until_ms, rules, work, changes, filled, counters)
+    return _settle(rows, due, slot, until_ms, rules, work, changes, filled, counters)
 
 
 @kernel
 def _settle(
-    row: Any,
+    rows: Any,
     due: Any,
     slot: int,
     until_ms: int,
@@ -154,10 +158,15 @@ def _settle(
     counters: Any,
 ) -> tuple[int, bool]:
     """Decide at each due time up to `until_ms`, so that answers never hang on when anyone looked."""
+    row = rows[slot]
     while due[slot] <= until_ms:
-        if filled + r.DIMENSIONS_MAX > len(changes):
+        if filled + r.DIMENSIONS_MAX > len(changes) or work.departed[0] + 1 >= len(work.departed):
             return filled, False
         at = due[slot]
+        if at >= leaves_ms(row, rules.retention_ms):
+            filled = leave(rows, slot, at, rules, work, changes, filled, counters)
+            due[slot] = r.NEVER_MS
+            break
         look = 0 < number(row, r.REVIEW) <= at
         filled = decide(
             row, row, rules.model[0], slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters

@@ -14,8 +14,9 @@ from models.events import ATTRIBUTES_MAX
 from models.features.catalogue import CLUSTER_FEATURES
 
 # Positions in `counters`.
-SEQ, DUPLICATES, LATE_EVENTS, SUPPRESSED, DECISIONS = range(5)
-COUNTERS = 8  # the five above, and room
+SEQ, DUPLICATES, LATE_EVENTS, SUPPRESSED, DECISIONS, DEPARTURES = range(6)
+COUNTERS = 8  # the six above, and room
+DEPARTED_MAX = 4096  # customers who leave in one call of the kernel: as many as a tick looks at
 
 
 class Rules(NamedTuple):
@@ -23,6 +24,7 @@ class Rules(NamedTuple):
 
     plan: Plan
     model: NDArray[np.void]
+    retention_ms: int  # of silence, after which a customer leaves; 0: never
 
 
 class Adoption(NamedTuple):
@@ -37,7 +39,7 @@ class Adoption(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Arrays the kernel writes while it thinks; nothing in them outlives a decision."""
+    """Arrays the kernel writes while it thinks; nothing in them but `departed` outlives a decision."""
 
     values: NDArray[np.float64]
     truth: NDArray[np.bool_]
@@ -50,6 +52,8 @@ class Workspace(NamedTuple):
     raw_before: NDArray[np.float64]
     z: NDArray[np.float64]
     previous: Any  # ROW record array of length 1: the row before the event
+    empty: Any  # ROW record array of length 1: nobody
+    departed: NDArray[np.int64]  # how many customers left, then their slots: for the engine to take out
 
 
 def workspace() -> Workspace:
@@ -69,6 +73,8 @@ def workspace() -> Workspace:
         raw_before=np.zeros(width),
         z=np.zeros(width),
         previous=np.zeros(1, ROW).view(np.recarray),
+        empty=np.zeros(1, ROW).view(np.recarray),
+        departed=np.zeros(1 + DEPARTED_MAX, np.int64),
     )
 
 

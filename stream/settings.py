@@ -144,6 +144,13 @@ class Settings:
     customers_max: int = _setting(
         2_000_000, "Customers of one partition at most: bounds memory (about 600 bytes each).", low=1
     )
+    retention_days: int = _setting(
+        1_095,
+        "Days of silence (stream time) after which a customer leaves and is dropped; 0 keeps all for ever. "
+        "Three years is how long shops commonly keep who no longer buys, and no shipped segment looks back as far.",
+        low=0,
+        high=36_500,
+    )
     profiles_compacted: bool = _setting(
         default=True,
         help_text="Whether the profiles topic keeps only the newest record of a customer (compaction).",

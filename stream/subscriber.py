@@ -105,6 +105,8 @@ class View:
             return "duplicate"
         if standing is None:
             standing = self._customers[customer_id] = _Standing(0, {})
+        previous_seq = int(change.get("previous_seq") or 0)
+        anew = not previous_seq and not standing.segments  # had left every segment, was dropped, and came again
         standing.seq = seq
         dimension, segment = sys.intern(str(change["dimension"])), change["segment"]
         if segment is None:
@@ -112,7 +114,7 @@ class View:
         else:
             standing.segments[dimension] = sys.intern(str(segment))
         self.applied_count += 1
-        if int(change.get("previous_seq") or 0) != known_seq:
+        if previous_seq != known_seq and not anew:
             self.hole_count += 1
             return "hole"
         return "applied"

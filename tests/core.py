@@ -137,10 +137,19 @@ def content(records: NDArray[np.void], *without: str) -> bytes:
 
 
 class Core:
-    """An engine, the changes it published (with `event` counted over all entries), and time."""
+    """An engine, the changes it published (with `event` counted over all entries), and time.
 
-    def __init__(self, definitions: Definitions | dict[str, Any] | None = None, model: Snapshot | None = None) -> None:
-        self.engine = Engine(_judge(definitions or shipped(), model), customers_max=5000)
+    With a retention, `slot` of events and changes is the number of a customer, who may come and go.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions | dict[str, Any] | None = None,
+        model: Snapshot | None = None,
+        retention_ms: int = 0,
+    ) -> None:
+        self.retention_ms = retention_ms
+        self.engine = Engine(self._judge(definitions or shipped(), model), customers_max=5000)
         self.published: list[NDArray[np.void]] = []
         self.applied = 0
 
@@ -171,8 +180,11 @@ class Core:
     def apply(self, *events: NDArray[np.void], attributes: NDArray[np.float64] = NO_ATTRIBUTES) -> Any:
         """Apply events as one entry; returns its changes."""
         entry = np.concatenate([np.zeros(0, e.EVENT), *events])
-        slots = range(len(self.engine.table), int(entry["slot"].max(initial=-1)) + 1)
-        self.engine.table.add([f"c{slot}" for slot in slots])
+        if self.retention_ms:
+            entry["slot"] = [self.engine.table.slot_of(f"c{number}") for number in entry["slot"].tolist()]
+        else:
+            slots = range(len(self.engine.table), int(entry["slot"].max(initial=-1)) + 1)
+            self.engine.table.add([f"c{slot}" for slot in slots])
         taken = self.engine.apply(entry, attributes)
         taken["event"][taken["event"] >= 0] += self.applied
         self.applied += len(entry)
@@ -187,7 +199,7 @@ class Core:
 
     def adopt(self, definitions: Definitions | dict[str, Any] | None, model: Snapshot | None, adopted_ms: int) -> None:
         """Put new rules in force as of `adopted_ms`."""
-        self.engine.adopt(_judge(definitions or self.judge.definitions, model), adopted_ms)
+        self.engine.adopt(self._judge(definitions or self.judge.definitions, model), adopted_ms)
 
     def rejudge(self, slots: Iterable[int], until_ms: int) -> Any:
         """Sweep the given slots, due or not."""
@@ -222,12 +234,15 @@ class Core:
         return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
     def _publish(self, taken: NDArray[np.void]) -> Any:
+        if self.retention_ms:  # whoever comes again has another slot: changes are told by the customer's number
+            taken["slot"] = [int(name[1:]) for name in self.engine.table.ids(taken["slot"])]
+        self.engine.vacate()
         self.published.append(taken)
         return taken.view(np.recarray)
 
-
-def _judge(definitions: Definitions | dict[str, Any], model: Snapshot | None) -> Judge:
-    return judge_of(parse(definitions) if isinstance(definitions, dict) else definitions, model)
+    def _judge(self, definitions: Definitions | dict[str, Any], model: Snapshot | None) -> Judge:
+        parsed = parse(definitions) if isinstance(definitions, dict) else definitions
+        return judge_of(parsed, model, self.retention_ms)
 
 
 def random_events(seed: int, count: int, customers: int, start_ms: int, span_ms: int) -> NDArray[np.void]:

@@ -70,11 +70,15 @@ class Verdict:
 
 
 def judge(
-    sent: Iterable[tuple[str, Mapping[str, Any]]], final_ms: int, value_cuts: tuple[float, float, float]
+    sent: Iterable[tuple[str, Mapping[str, Any]]],
+    final_ms: int,
+    value_cuts: tuple[float, float, float],
+    retention_ms: int = 0,
 ) -> Verdict:
     """What must be true at `final_ms` after these (topic, payload) were sent, in this order.
 
-    `value_cuts` are the three cut points of the value tiers, in major units, rising.
+    `value_cuts` are the three cut points of the value tiers, in major units, rising. With a retention, who was silent
+    for as long is dropped and begins anew with the next event; then all must have been sent in the order of time.
     """
     customers: dict[str, Customer] = {}
     remembered: dict[str, deque[str]] = {}
@@ -84,6 +88,9 @@ def judge(
             dead_letters["zero_amount"] += 1
             continue
         customer_id = payload["customer_id"]
+        if retention_ms and _silent(customers.get(customer_id), _time_ms(payload["ts"]), retention_ms):
+            del customers[customer_id]
+            remembered.pop(customer_id, None)
         customer = customers.setdefault(customer_id, Customer())
         if topic != "profiles":
             ids = remembered.setdefault(customer_id, deque(maxlen=EVENT_IDS_KEPT))
@@ -92,11 +99,17 @@ def judge(
                 continue
             ids.append(payload["event_id"])
         _add(customer, topic, payload)
+    if retention_ms:
+        customers = {name: one for name, one in customers.items() if not _silent(one, final_ms, retention_ms)}
     for customer in customers.values():
         customer.order_times_ms.sort()
         customer.lifecycle = lifecycle(customer.order_times_ms, final_ms)
         customer.value = value_tier(customer.orders, customer.net_minor, value_cuts)
     return Verdict(customers, dead_letters)
+
+
+def _silent(customer: Customer | None, now_ms: int, retention_ms: int) -> bool:
+    return customer is not None and now_ms - max(customer.last_ms.values(), default=now_ms) >= retention_ms
 
 
 def lifecycle(order_times_ms: list[int], final_ms: int) -> str:  # noqa: PLR0911 - one return a rule

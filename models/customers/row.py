@@ -71,4 +71,5 @@ ROW = np.dtype(
     align=True,
 )
 GONE = 2**16 - 1  # the code of a segment that new definitions no longer have, until the row is judged
+LEFT = -1  # the segment in the changes of a customer who was silent for too long: never in a row
 NEVER_MS = 2**62  # a due time that does not come

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class Table:
         self.due_ms: NDArray[np.int64] = np.zeros(customers_max, np.int64)  # written when a slot is given
         self.dirty: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
         self.pending: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
+        self._copies: WeakSet[Copy] = WeakSet()  # who still needs to know the ids of the moment they began
 
     def __len__(self) -> int:
         """Slots given so far, those that are vacant again included."""
@@ -55,7 +57,10 @@ class Table:
 
     def add(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Slots for new, different customers; -1 for those for whom there is no room."""
+        end = len(self)
         slots = self.names.add(ids)
+        for copy in self._copies:
+            copy.note(slots[(slots != UNKNOWN) & (slots < end)], "")
         self.due_ms[slots[slots != UNKNOWN]] = NEVER_MS
         return slots
 
@@ -68,17 +73,24 @@ class Table:
             raise TableFull
         return slot
 
+    def remove(self, slots: NDArray[np.int64]) -> None:
+        """Forget the customers in these slots, whose rows are empty; the lowest slot is given away first."""
+        for copy in self._copies:
+            copy.note(slots)
+        self.names.remove(slots)
+
     def due_slots(self, until_ms: int, limit: int) -> NDArray[np.int64]:
         """Slots whose due time is not after `until_ms`, in slot order, at most `limit` of them."""
         return np.flatnonzero(self.due_ms[: len(self)] <= until_ms)[:limit]
 
-    def freeze(self, extra: slice) -> NDArray[np.int64]:
-        """Begin a copy of the dirty rows and of the slice `extra`; returns their slots. None stays dirty."""
+    def freeze(self, copy: Copy, extra: slice) -> NDArray[np.int64]:
+        """Begin `copy`, of the dirty rows and of the slice `extra`; returns their slots. None stays dirty."""
         wanted = self.dirty[: len(self)].copy()
         wanted[extra] = True
         slots = np.flatnonzero(wanted)
         self.pending[slots] = True
         self.dirty[: len(self)] = False
+        self._copies.add(copy)
         return slots
 
     def load(
@@ -96,6 +108,13 @@ class Table:
         self.due_ms[slots] = due_ms
         self.names.put(slots, ids if isinstance(ids, Packed) else pack(ids))
 
+    def hasten(self, retention_ms: int) -> None:
+        """Look at nobody later than a retention ends: it may have been longer, or none, when rows were decided."""
+        slots = self.names.slots()
+        if retention_ms:
+            ends = self.rows["newest_ms"][slots] + retention_ms
+            self.due_ms[slots] = np.minimum(self.due_ms[slots], ends)
+
     def loaded(self) -> None:
         """All rows of a checkpoint are in place: customers can be found from now on."""
         self.names.reindex()
@@ -106,7 +125,8 @@ class Copy:
 
     def __init__(self, table: Table, extra: slice) -> None:
         self.table = table
-        self.slots = table.freeze(extra)
+        self.slots = table.freeze(self, extra)
+        self._renamed: dict[int, str] = {}  # slots that somebody left or took since, and who was in them
         self.rows = np.zeros(len(self.slots), ROW)  # zeros: the padding of a record is written out too
         self.due_ms = np.empty(len(self.slots), np.int64)
         self._next = 0
@@ -123,6 +143,20 @@ class Copy:
         self._next += len(places)
         self._take(places[self.table.pending[self.slots[places]]])
         return self._next >= len(self.slots)
+
+    def note(self, slots: NDArray[np.int64], who: str | None = None) -> None:
+        """Remember who is in these slots (or that it is `who`): they are about to have another customer, or none."""
+        ids = self.table.ids(slots) if who is None else [who] * len(slots)
+        for slot, customer_id in zip(slots.tolist(), ids, strict=True):
+            self._renamed.setdefault(slot, customer_id)
+
+    def names(self, slots: NDArray[np.int64]) -> Packed:
+        """The ids in the slots when the copy began; of size 0 where there was nobody."""
+        packed = self.table.names.packed(slots)
+        if not self._renamed:
+            return packed
+        ids = zip(slots.tolist(), packed.strings(), strict=True)
+        return pack([self._renamed.get(slot, customer_id) for slot, customer_id in ids])
 
     def _take(self, places: NDArray[np.int64]) -> None:
         slots = self.slots[places]

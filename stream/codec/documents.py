@@ -12,7 +12,7 @@ import orjson
 
 from models.changes import TRIGGERS, Change
 from models.customers.places import numbers
-from models.customers.row import DAY_MS, DIMENSIONS_MAX, NEVER_MS, SINCE_TIMES
+from models.customers.row import DAY_MS, DIMENSIONS_MAX, LEFT, NEVER_MS, SINCE_TIMES
 from models.definitions.document import CLUSTER, Term
 from models.engine import UNASSIGNED, Judge
 from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
@@ -78,7 +78,7 @@ def encode_change(change: Change, judge: Judge, partition: int, customer_id: str
             "confidence": _rounded(change.confidence),
             "margin": _rounded(change.margin),
             "runner_up": judge.segment_name(d, change.runner_up) if change.runner_up >= 0 else None,
-            "reasons": _cluster_reasons(change) if is_cluster else _rule_reasons(change, judge.terms),
+            "reasons": _reasons(change, judge, is_cluster=is_cluster),
             "counterfactual": _counterfactual(change, judge),
             "valid_until": iso(change.valid_until_ms) if change.valid_until_ms < NEVER_MS else None,
             "next_if_silent": judge.segment_name(d, change.next_segment) if change.next_segment >= 0 else None,
@@ -86,6 +86,26 @@ def encode_change(change: Change, judge: Judge, partition: int, customer_id: str
             "supersedes": None,
         }
     )
+
+
+def _reasons(change: Change, judge: Judge, *, is_cluster: bool) -> list[dict[str, Any]]:
+    if change.segment == LEFT:
+        return _left_reasons(change)
+    return _cluster_reasons(change) if is_cluster else _rule_reasons(change, judge.terms)
+
+
+def _left_reasons(change: Change) -> list[dict[str, Any]]:
+    """Silent for as long as is kept: the one reason to leave."""
+    before, after = change.reason_before[0] / DAY_MS, change.reason_after[0] / DAY_MS
+    return [
+        {
+            "feature": "days_since_seen",
+            "before": _rounded(before),
+            "after": _rounded(after),
+            "op": ">=",
+            "threshold": _rounded(change.counter_value / DAY_MS),
+        }
+    ]
 
 
 def _rule_reasons(change: Change, terms: tuple[Term, ...]) -> list[dict[str, Any]]:
@@ -159,12 +179,6 @@ def _rounded(x: float) -> float:
 def seq_of(value: bytes) -> int:
     """The seq of a change's record value."""
     return int(orjson.loads(value)["seq"])
-
-
-def address_of(value: bytes) -> tuple[str, int]:
-    """Topic and offset of the record that a dead letter refuses."""
-    letter = orjson.loads(value)
-    return str(letter["topic"]), int(letter["offset"])
 
 
 def encode_membership(row: Any, judge: Judge, customer_id: str, until: list[int], following: list[int]) -> bytes:

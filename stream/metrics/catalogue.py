@@ -166,6 +166,17 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     # state and its safety
     Metric("segstream_customers", "gauge", "Customers in the table.", labels=(PARTITION,)),
+    Metric(
+        "segstream_table_used_ratio",
+        "gauge",
+        "Customers in the table, as a share of how many it may hold: at 1, new customers are refused.",
+        labels=(PARTITION,),
+    ),
+    Metric(
+        "segstream_departed_customers_total",
+        "counter",
+        "Customers dropped after a silence as long as `retention_days`.",
+    ),
     Metric("segstream_dirty_rows", "gauge", "Customers changed since the last checkpoint.", labels=(PARTITION,)),
     Metric("segstream_checkpoints_total", "counter", "Checkpoints committed."),
     Metric("segstream_checkpoint_rows_total", "counter", "Customer rows written in checkpoints."),

@@ -41,6 +41,8 @@ class Metrics:
     stream_time_timestamp_seconds: Gauge
     due_customers: Gauge
     customers: Gauge
+    table_used_ratio: Gauge
+    departed_customers: Counter
     dirty_rows: Gauge
     checkpoints: Counter
     checkpoint_rows: Counter

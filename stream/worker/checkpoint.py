@@ -7,7 +7,7 @@ log behind it can be deleted and nothing is ever compacted.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,26 +21,25 @@ from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
 from stream.codec.documents import encode_checkpoint_mark, encode_membership
-from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Kept, Marker, Rows
+from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Marker, Rows
 from stream.errors import SegstreamError
 from stream.worker.log import Keyed, Log
-from stream.worker.markers import Marked, thinned
 from stream.worker.replica import Replica
 
 SLICES = 16  # checkpoints to write every row once: more makes each cheaper and a recovery longer
 ROWS_PER_RECORD = 1200  # about 850 KB: under the 900 KB that a record may have
 COPY_ROWS = 4096  # copied at a time between batches: about half a millisecond
+TAIL_RECORDS = 64  # looked at from the end for the last marker, then twice as many, and so on
 
 
 @dataclass(slots=True)
 class Cycle:
-    """How far the rolling has come, and what is kept of its past."""
+    """How far the rolling has come."""
 
     needed_from: int = -1
     started_at: int = -1
     customers: int = 0
     part: int = 0  # slices of this cycle that have been written
-    kept: list[Kept] = field(default_factory=list)  # markers that can be gone back to, at most KEPT_MAX
 
     def next_slice(self, customers: int) -> slice:
         """The slots that the next checkpoint carries besides the changed ones."""
@@ -49,9 +48,8 @@ class Cycle:
         step = -(-self.customers // SLICES)
         return slice(self.part * step, min((self.part + 1) * step, self.customers))
 
-    def written(self, first_offset: int, marked: Marked) -> None:
+    def written(self, first_offset: int) -> None:
         """A checkpoint whose first record has this offset was committed."""
-        self.kept = thinned(marked.kept())
         if self.part == 0:
             self.started_at = first_offset
         self.part += 1
@@ -75,6 +73,7 @@ class Draft:
         self.copy = Copy(engine.table, cycle.next_slice(len(engine.table)))
         engine.copy = self.copy
         self.seq = replica.seq
+        self.departed, engine.departed = engine.departed, {}
         self.marker = Marker(
             row_version=ROW_VERSION,
             fingerprint=replica.rule.fingerprint(),
@@ -95,12 +94,7 @@ class Draft:
             changes_next=0,
             needed_from=cycle.needed_from,
             wall_ms=wall_ms,
-            kept=tuple(cycle.kept),
-            part=cycle.part,
-            part_customers=cycle.customers,
-            part_from=cycle.started_at,
         )
-        self.marker.row_records = -(-len(self.copy.slots) // ROWS_PER_RECORD)
 
     def advance(self) -> bool:
         """Copy some more rows; True when the copy is whole."""
@@ -116,7 +110,7 @@ class Draft:
         for start in range(0, len(copy.slots), ROWS_PER_RECORD):
             part = slice(start, start + ROWS_PER_RECORD)
             slots = copy.slots[part]
-            names = self.engine.table.names.packed(slots)
+            names = copy.names(slots)
             packed = Rows(
                 slots.astype("<i8").tobytes(),
                 copy.due_ms[part].astype("<i8").tobytes(),
@@ -129,13 +123,17 @@ class Draft:
         yield MARKER_KEY, state.encode(self.marker)
 
     def membership_records(self, above_seq: int) -> Iterator[Keyed]:
-        """Memberships of the customers whose last change is above `above_seq`, then the checkpoint mark."""
+        """Tombstones of those who left, memberships of the customers whose last change is above `above_seq`, then the
+        checkpoint mark.
+        """
+        for customer_id in self.departed:  # first: those who came again have a membership after it
+            yield customer_id.encode(), None
         rows: Any = self.copy.rows.view(np.recarray)
         changed = np.flatnonzero(rows.seq > above_seq)
         for judge, of_judge in self._by_judge(rows, changed):
             chosen = rows[of_judge]
             until, following = self.engine.outlook_of(chosen, judge)
-            ids = self.engine.table.ids(self.copy.slots[of_judge])
+            ids = self.copy.names(self.copy.slots[of_judge]).strings()
             for i, customer_id in enumerate(ids):
                 value = encode_membership(chosen[i], judge, customer_id, until[i].tolist(), following[i].tolist())
                 yield customer_id.encode(), value
@@ -147,9 +145,26 @@ class Draft:
         return [(judge, places) for judge, places in groups if len(places)]
 
 
-async def restore(log: Log, replica: Replica, marked: Marked, document: Callable[[str], Any]) -> Cycle:
+async def last_marker(log: Log, partition: int) -> Marker | None:
+    """The newest committed marker, or None before the first checkpoint."""
+    first, end = await log.bounds("segment-state", partition, committed=True)
+    reach = TAIL_RECORDS
+    while True:
+        start = max(first, end - reach)
+        found = None
+        async for records in log.read("segment-state", partition, start, end, committed=True):
+            for record in records:
+                if record.key == MARKER_KEY:
+                    found = record.value
+        if found is not None:
+            return state.decode_marker(found)
+        if start <= first:
+            return None
+        reach *= 2
+
+
+async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
     """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
-    marker = marked.marker
     if marker.row_version not in LAYOUTS:
         raise SegstreamError(
             f"the checkpoint of partition {replica.partition} has rows of layout {marker.row_version}, "
@@ -160,7 +175,7 @@ async def restore(log: Log, replica: Replica, marked: Marked, document: Callable
     def judge(definitions: str, model: str) -> Any:
         parsed: Definitions = document(definitions)
         snapshot: Snapshot | None = document(model) if model else None
-        return judge_of(parsed, snapshot)
+        return judge_of(parsed, snapshot, replica.rule.retention_ms)
 
     engine = Engine(judge(marker.older_definitions, marker.older_model), replica.rule.customers_max)
     newer = judge(marker.definitions, marker.model)
@@ -169,34 +184,26 @@ async def restore(log: Log, replica: Replica, marked: Marked, document: Callable
         engine.adoption = adoption_between(
             engine.older.definitions, newer.definitions, marker.generation, marker.adopted_ms, marker.trigger
         )
-    async for packed in _row_records(log, replica.partition, marked):
+    there = np.zeros(marker.customers, np.bool_)
+    async for packed in _row_records(log, replica.partition, marker):
         slots = np.frombuffer(packed.slots, "<i8")
         due_ms = np.frombuffer(packed.due_ms, "<i8")
         engine.table.load(slots, upgraded(packed.rows, packed.version), due_ms, _names(packed))
+        there[slots[slots < len(there)]] = True
     engine.table.loaded()
-    if not len(engine.table) == engine.table.customers == marker.customers:
+    if not there.all() or len(engine.table) != len(there):
         raise SegstreamError(
-            f"the checkpoint of partition {replica.partition} has {engine.table.customers} of {marker.customers} "
-            "customers",
+            f"the checkpoint of partition {replica.partition} has {there.sum()} of {len(there)} slots",
             "segment-state lost records: see docs/operations.md, 'rebuild from the inputs'",
         )
+    if marker.fingerprint != replica.rule.fingerprint():
+        engine.table.hasten(replica.rule.retention_ms)
     engine.counters[:] = marker.counters
     engine.table.dirty[:] = False
     replica.engine = engine
     replica.positions = dict(marker.positions)
     replica.stream_ms, replica.epoch, replica.cursor = marker.stream_ms, marker.epoch, marker.cursor
-    return _cycle_after(marked)
-
-
-def _cycle_after(marked: Marked) -> Cycle:
-    """The rolling as it stands after a checkpoint: the next owner goes on where this one was."""
-    marker = marked.marker
-    cycle = Cycle(marker.needed_from, marker.part_from, marker.part_customers, marker.part, list(marker.kept))
-    if marker.row_records < 0:  # of layout 1: a new cycle begins; what is needed stays needed until it ends
-        cycle.kept = marked.kept()
-    else:
-        cycle.written(marked.offset - marker.row_records, marked)
-    return cycle
+    return Cycle(needed_from=marker.needed_from)  # a new cycle begins; what is needed stays needed until it ends
 
 
 def _names(packed: Rows) -> Packed:
@@ -205,16 +212,16 @@ def _names(packed: Rows) -> Packed:
     return Packed(np.frombuffer(packed.ids, np.uint8), np.frombuffer(packed.id_sizes, "<u2").astype(np.uint16))
 
 
-async def _row_records(log: Log, partition: int, marked: Marked) -> AsyncIterator[Rows]:
+async def _row_records(log: Log, partition: int, marker: Marker) -> AsyncIterator[Rows]:
     """Packed rows from what the marker needs up to the marker itself, oldest first."""
-    first, _ = await log.bounds("segment-state", partition, committed=True)
-    start = first if marked.marker.needed_from < 0 else marked.marker.needed_from
+    first, end = await log.bounds("segment-state", partition, committed=True)
+    start = first if marker.needed_from < 0 else marker.needed_from
     if start < first:
         raise SegstreamError(
             f"segment-state of partition {partition} begins at {first}, the checkpoint needs {start}",
             "its retention must be off: run `segstream topics check`",
         )
-    async for records in log.read("segment-state", partition, start, marked.offset, committed=True):
+    async for records in log.read("segment-state", partition, start, end, committed=True):
         for record in records:
             if record.key == ROWS_KEY:
                 yield state.decode_rows(record.value)

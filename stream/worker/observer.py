@@ -10,13 +10,13 @@ import numpy as np
 
 from models.changes import TRIGGERS
 from models.events import TOPICS
-from models.workspace import COUNTERS, DUPLICATES, LATE_EVENTS, SUPPRESSED
+from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, LATE_EVENTS, SUPPRESSED
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
     from stream.worker.inputs import Taken
     from stream.worker.partition import Partition, Publication
-    from stream.worker.replica import Outcome
+    from stream.worker.replica import Outcome, Replica
 
 CommitPositions = Callable[["Partition"], None]
 SendVectors = Callable[[int, int, int, Any], Awaitable[None]]
@@ -46,7 +46,7 @@ class Observer:
             metrics.batch_records.observe(taken.count)
             for topic, count in zip(TOPICS, outcome.applied_by_kind, strict=True):
                 metrics.events_applied.labels(topic).inc(count)
-            self._count(partition)
+        self._count(partition)
         for reason in outcome.reasons:
             metrics.dead_letters.labels(reason).inc()
         engine = partition.replica.engine
@@ -58,7 +58,7 @@ class Observer:
             metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
 
     def _count(self, partition: Partition) -> None:
-        """What the kernel counted since the last batch."""
+        """What the kernel counted since the last entry."""
         engine = partition.replica.engine
         if engine is None:
             return
@@ -66,6 +66,7 @@ class Observer:
         now = self._counted[partition.number] = engine.counters.copy()
         self.metrics.duplicate_events.inc(int(now[DUPLICATES] - before[DUPLICATES]))
         self.metrics.late_events.inc(int(now[LATE_EVENTS] - before[LATE_EVENTS]))
+        self.metrics.departed_customers.inc(int(now[DEPARTURES] - before[DEPARTURES]))
         self.metrics.suppressed_flips.inc(int(now[SUPPRESSED] - before[SUPPRESSED]))
 
     def timed(self, kernel_seconds: float, ack_seconds: float) -> None:
@@ -89,7 +90,11 @@ class Observer:
         number = str(partition.number)
         self.metrics.due_customers.labels(number).set(due)
         self.metrics.stream_time_timestamp_seconds.labels(number).set(stream_ms / 1000)
-        self.metrics.customers.labels(number).set(partition.replica.customers)
+        self._tell_size(number, partition.replica)
+
+    def _tell_size(self, number: str, replica: Replica) -> None:
+        self.metrics.customers.labels(number).set(replica.customers)
+        self.metrics.table_used_ratio.labels(number).set(replica.customers / replica.rule.customers_max)
 
     def adopted(self, partition: Partition, document: str) -> None:
         """A document came into force."""
@@ -117,7 +122,7 @@ class Observer:
         self._counted[partition.number] = engine.counters.copy() if engine else np.zeros(COUNTERS, np.int64)
         self.metrics.recovery_seconds.observe(seconds)
         self.metrics.recovered_events.inc(found.events)
-        self.metrics.customers.labels(str(partition.number)).set(partition.replica.customers)
+        self._tell_size(str(partition.number), partition.replica)
 
     def looked(self, partitions: list[Partition]) -> None:
         """Once a second or so: figures that are counted over all rows."""
@@ -128,7 +133,7 @@ class Observer:
                 continue
             number = str(partition.number)
             self.metrics.dirty_rows.labels(number).set(int(engine.table.dirty.sum()))
-            pending = partition.replica.customers - partition.replica.cursor
+            pending = partition.replica.slots - partition.replica.cursor
             self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
             _count_segments(engine, sizes)
         self.metrics.segment_customers.clear()

@@ -24,7 +24,6 @@ from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
 from stream.worker.log import FencedError, Keyed, Log, LogUnavailableError, Transactions
-from stream.worker.markers import Marked, outlived
 from stream.worker.recovery import JournalReader, Recovered, differs, recover
 from stream.worker.replica import Outcome, Replica, Rule
 from stream.worker.watchdog import Standing
@@ -38,7 +37,9 @@ UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and wh
 TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
 REJUDGE_ROWS = 4_000  # the same for adoptions
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
+KEPT_MS = 86_400_000  # checkpoints and journal are kept a day, so that ranges can be verified
 YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
+KEPT_APART_MS = KEPT_MS // 128  # of that day, markers so far apart are remembered: eleven minutes
 
 
 @dataclass(slots=True)
@@ -47,6 +48,15 @@ class Debt:
 
     events: int = 0
     since_s: float | None = None  # when the first row changed after the last checkpoint
+
+
+@dataclass(slots=True)
+class Kept:
+    """Positions that may be forgotten when they are old enough."""
+
+    wall_ms: int
+    state_from: int
+    journal_from: int
 
 
 @dataclass(slots=True)
@@ -100,6 +110,7 @@ class Partition:
         self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
         self._unacked: deque[Publication] = deque()
+        self._kept: deque[Kept] = deque()  # at most a day of them
         self._last_tick_s = 0.0
         self._stopping = self._closed = False
         self._checkpoint_now = False
@@ -197,7 +208,7 @@ class Partition:
         ticked = await self._tick()
         if self.replica.adopting:
             start = self.replica.cursor
-            end = min(start + REJUDGE_ROWS, self.replica.customers)
+            end = min(start + REJUDGE_ROWS, self.replica.slots)
             await self._write(journal.Rejudge(self.replica.epoch, start, end, self._clock.wall_ms()))
             return True
         return taken is not None or ticked
@@ -340,21 +351,23 @@ class Partition:
         state = [record async for record in _unhurried(draft.state_records(changes_next))]
         memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
         firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
-        self._cycle.written(firsts[0], Marked(firsts[0] + len(state) - 1, draft.marker))  # the marker comes last
+        self._cycle.written(firsts[0])
         self.progress.checkpoint_seq = draft.seq
-        await self._forget(draft.marker.wall_ms)
+        await self._forget(draft)
         seconds = self._clock.monotonic_s() - started
         self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
 
-    async def _forget(self, now_ms: int) -> None:
-        """Delete what no kept checkpoint needs: state behind its oldest slice, journal behind the marker."""
-        count = outlived(self._cycle.kept, now_ms)
-        if count:
-            del self._cycle.kept[:count]
-            oldest = self._cycle.kept[0]
-            if oldest.needed_from > 0:
-                await self._log.delete_before("segment-state", self.number, oldest.needed_from)
-            await self._log.delete_before("segment-journal", self.number, oldest.journal_next)
+    async def _forget(self, draft: Draft) -> None:
+        """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
+        now_ms = draft.marker.wall_ms
+        if not self._kept or now_ms - self._kept[-1].wall_ms >= KEPT_APART_MS:
+            self._kept.append(Kept(now_ms, self._cycle.needed_from, draft.marker.journal_next))
+        oldest = self._kept[0]
+        if now_ms - oldest.wall_ms > KEPT_MS:
+            self._kept.popleft()
+            if oldest.state_from > 0:
+                await self._log.delete_before("segment-state", self.number, oldest.state_from)
+            await self._log.delete_before("segment-journal", self.number, oldest.journal_from)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

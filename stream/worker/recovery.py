@@ -15,9 +15,8 @@ from stream.codec.documents import seq_of
 from stream.codec.events import Columns, decode, digest
 from stream.codec.state import Marker
 from stream.errors import SegstreamError
-from stream.worker.checkpoint import Cycle, restore
+from stream.worker.checkpoint import Cycle, last_marker, restore
 from stream.worker.log import FencedError, Keyed, Log
-from stream.worker.markers import newest_marker
 from stream.worker.replica import Outcome, Replica
 
 SOURCE_HINT = "see docs/operations.md, 'source records are gone'"
@@ -60,14 +59,12 @@ async def recover(log: Log, replica: Replica, claim_offset: int, document: Calla
 
     Raises FencedError when a newer claim is found, SegstreamError when source records are gone or differ.
     """
-    marked = await newest_marker(log, replica.partition)
-    marker = marked.marker if marked else None
+    marker = await last_marker(log, replica.partition)
     cycle, start = Cycle(), 0
-    if marked is not None:
-        start = marked.marker.journal_next
-        if start > claim_offset:
+    if marker is not None:
+        if marker.journal_next > claim_offset:
             raise FencedError  # a newer owner has claimed and even checkpointed
-        cycle = await restore(log, replica, marked, document)
+        cycle, start = await restore(log, replica, marker, document), marker.journal_next
     first, _ = await log.bounds("segment-journal", replica.partition, committed=False)
     if first > start and (marker is not None or first > 0):
         raise SegstreamError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.changes import Change
 from models.clusters.snapshot import Snapshot
 from models.customers.places import number
-from models.customers.row import PROFILE_TIME, ROW, ROW_VERSION
+from models.customers.row import DAY_MS, PROFILE_TIME, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
@@ -56,6 +56,7 @@ class Rule:
     customers_max: int
     sample_interval_ms: int
     sample_rotation: int
+    retention_ms: int = 0  # of silence, after which a customer leaves; 0: never
 
     def fingerprint(self) -> str:
         """Names everything the outcome hangs on besides the journal and the documents."""
@@ -71,6 +72,7 @@ def rule_of(settings: Settings) -> Rule:
         settings.customers_max,
         settings.sample_interval_ms,
         settings.sample_rotation,
+        settings.retention_days * DAY_MS,
     )
 
 
@@ -102,12 +104,17 @@ class Replica:
     @property
     def customers(self) -> int:
         """Customers in the table."""
+        return self.engine.table.customers if self.engine else 0
+
+    @property
+    def slots(self) -> int:
+        """Slots given so far, those that are vacant again included."""
         return len(self.engine.table) if self.engine else 0
 
     @property
     def adopting(self) -> bool:
         """Whether rows are left that the rules before judged."""
-        return self.cursor < self.customers
+        return self.cursor < self.slots
 
     def owns(self, customer_id: str) -> bool:
         """Whether the customer is one of this partition's."""
@@ -131,7 +138,8 @@ class Replica:
                 "the journal was written by something else: check the topic prefix",
             )
         if isinstance(entry, Rejudge):
-            changes = engine.sweep(np.arange(entry.start, entry.end), engine.adoption.adopted_ms)
+            slots = np.arange(entry.start, entry.end)
+            changes = engine.sweep(slots[engine.table.names.occupied(slots)], engine.adoption.adopted_ms)
             self.cursor = entry.end
             return self._outcome(first_seq, changes, None, None)
         self.stream_ms = max(self.stream_ms, entry.stream_ms)
@@ -146,12 +154,12 @@ class Replica:
         document = self._document(entry.digest)
         self.stream_ms = max(self.stream_ms, entry.stream_ms)
         if self.engine is None:
-            self.engine = Engine(judge_of(document, None), self.rule.customers_max)
+            self.engine = Engine(judge_of(document, None, self.rule.retention_ms), self.rule.customers_max)
             return
         old = self.engine.judge
         definitions: Definitions = document if entry.document == "definitions" else old.definitions
         snapshot: Snapshot | None = document if entry.document == "model" else old.snapshot
-        self.engine.adopt(judge_of(definitions, snapshot), self.stream_ms)
+        self.engine.adopt(judge_of(definitions, snapshot, self.rule.retention_ms), self.stream_ms)
         self.cursor = 0
 
     def _batch(self, first_seq: int, entry: Batch, inputs: Mapping[int, Columns], before_ms: int) -> Outcome:
@@ -259,6 +267,7 @@ class Replica:
             value = encode_change(change, judge, self.partition, customer_id, address)
             outcome.changes.append((customer_id.encode(), value))
             outcome.marks.append((change.dimension, change.trigger))
+        engine.vacate()
         return outcome
 
     def _sample(self, before_ms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -268,6 +277,7 @@ class Replica:
             return None
         rotation = self.rule.sample_rotation
         slots = np.arange(interval % rotation, len(self.engine.table), rotation)
+        slots = slots[self.engine.table.names.occupied(slots)]
         return self.engine.sample(slots, self.stream_ms) if len(slots) else None
 
 

@@ -110,7 +110,7 @@ def test_upgraded_rows_say_the_same_memberships() -> None:
     async def run() -> dict[bytes, bytes]:
         documents = await documents_of(log, SETTINGS)
         replica = Replica(0, old_rule(old), documents.get, lambda *_: 0)
-        await restore(log, replica, old.marked, documents.get)
+        await restore(log, replica, old.marker, documents.get)
         assert replica.engine is not None
         replica.engine.table.dirty[: replica.customers] = True
         draft = Draft(replica, Cycle(), old.marker.journal_next, NOW_MS)

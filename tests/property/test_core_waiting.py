@@ -29,7 +29,7 @@ def played(data: st.DataObject) -> Core:
 
 def answers(core: Core, slot: int, now: int) -> list[int]:
     """What every dimension of rules would be decided as at `now`, dwell and all; clusters as they are."""
-    row, (plan, model) = core.rows[slot], core.judge.rules
+    row, (plan, model, _) = core.rows[slot], core.judge.rules
     judge(row, now, plan, model[0], WORK.values, WORK.truth)
     found = []
     for d, dimension in enumerate(core.judge.definitions.dimensions):

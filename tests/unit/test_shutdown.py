@@ -13,9 +13,9 @@ from stream.clock import monotonic_s
 from stream.codec import journal
 from stream.metrics.registry import Metrics
 from stream.settings import Settings
+from stream.worker.checkpoint import last_marker
 from stream.worker.ending import EXIT_UNFINISHED, Ending
 from stream.worker.host import Host
-from stream.worker.markers import newest_marker
 from tests.simulation.memory_log import MemoryLog, Process, World
 from tests.simulation.scenario import RULE, send_everything, uninterrupted
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop, run_virtually
@@ -158,10 +158,9 @@ def test_an_end_is_bounded_honest_and_harmless_at_every_moment(seed: int) -> Non
 async def everything_is_checkpointed(world: World) -> None:
     """After the newest marker there are claims at most: nothing is left to execute again."""
     log: Any = MemoryLog(Process(world))
-    marked = await newest_marker(log, 0)
-    assert marked is not None
-    start = marked.marker.journal_next
-    entries = [record for record in world.shelves["segment-journal", 0].records if record.offset >= start]
+    marker = await last_marker(log, 0)
+    assert marker is not None
+    entries = [record for record in world.shelves["segment-journal", 0].records if record.offset >= marker.journal_next]
     assert [entry for entry in entries if not isinstance(journal.decode(entry.value or b""), journal.Claim)] == []
 
 
