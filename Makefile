@@ -6,6 +6,9 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# An environment of its own: the auditor brings fifteen packages that nobody else needs.
+AUDIT_VENV := $(VENV)/audit
+PIP_AUDIT_VERSION := 2.10.1
 ARGS ?=
 SEEDS ?= 1000
 
@@ -14,7 +17,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check simulation bench fmt reference lock clean
+.PHONY: help demo test check simulation bench audit fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -40,6 +43,16 @@ simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
 	@$(BIN)/segstream bench throughput --json $(ARGS)
+
+audit: $(STAMP) ## known vulnerabilities of what requirements.lock pins
+	@$(BIN)/python -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==$(PIP_AUDIT_VERSION)
+	@# Nothing is resolved: the lock has every version. Strict: a package that could not be asked about is a failure.
+	@$(AUDIT_VENV)/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --strict \
+		--vulnerability-service osv --progress-spinner off $(ARGS) || { code=$$?; \
+		echo 'audit: NOT CLEAN. A table above says what to raise; a traceback or a skipped package, that the' >&2; \
+		echo 'advisory service was not reached, and then nothing was checked.' >&2; \
+		exit $$code; }
 
 fmt: $(STAMP) ## format, and mend what ruff can mend
 	$(BIN)/ruff format .

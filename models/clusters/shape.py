@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from models.customers.row import GONE
+
 CLUSTERS_MAX = 32  # more are not segments a marketer can address, and the kernel's record has room for these
+CLUSTER_ID_MAX = GONE - 1  # a row keeps it in 16 bits, of which one code is taken
+NUMBER_MAX = 1e15  # of a snapshot: cents of a whole shop fit, and no distance leaves the doubles
+TEXT_LENGTH_MAX = 200  # of a label: it is in every change
+LINEAGE_MAX = 256  # transitions of a snapshot: every cluster of two models, and each pair that might be said
 FEATURES_MAX = 16  # the kernel's record has room for these; distances in more dimensions stop separating
 CUT_COUNTS: Mapping[str, int] = {  # quintiles have four cuts; the value tiers' 50, 80 and 95 % are three
     "recency_days": 4,
@@ -89,6 +95,8 @@ def check(snapshot: Snapshot) -> Snapshot:
         _require(getattr(snapshot, name) >= 0, f"{name} must not be negative, is {getattr(snapshot, name)}")
     _check_clusters(snapshot)
     _check_cuts(snapshot.cuts)
+    _require(len(snapshot.learner) <= TEXT_LENGTH_MAX, f"learner: more than {TEXT_LENGTH_MAX} characters")
+    _require(len(snapshot.lineage) <= LINEAGE_MAX, f"lineage: more than {LINEAGE_MAX} transitions")
     for transition in snapshot.lineage:
         _require(transition.kind in TRANSITION_KINDS, f"lineage: unknown kind {transition.kind!r}")
         _require(0.0 <= transition.overlap <= 1.0, f"lineage: overlap {transition.overlap} is not within 0..1")
@@ -102,7 +110,7 @@ def _check_scaling(snapshot: Snapshot) -> None:
     _check_numbers("center", snapshot.center, count)
     _check_numbers("scale", snapshot.scale, count)
     _require(min(snapshot.scale) > 0.0, "scale: every value must be above 0")
-    _require(math.isfinite(snapshot.clip) and snapshot.clip > 0.0, f"clip must be above 0, is {snapshot.clip}")
+    _require(0.0 < snapshot.clip <= NUMBER_MAX, f"clip must be above 0, is {snapshot.clip}")
 
 
 def _check_clusters(snapshot: Snapshot) -> None:
@@ -112,11 +120,14 @@ def _check_clusters(snapshot: Snapshot) -> None:
     _require(all(i >= 1 for i in ids), "clusters: an id is below 1")
     _require(len(set(ids)) == len(ids), "clusters: an id appears twice")
     _require(max(ids, default=0) < snapshot.next_id, "next_id must be above every cluster id")
+    _require(max(ids, default=0) <= CLUSTER_ID_MAX, f"clusters: an id is above {CLUSTER_ID_MAX}")
     for cluster in clusters:
         _check_numbers(f"cluster {cluster.id}: prototype", cluster.prototype, len(snapshot.features))
         _require(0.0 <= cluster.share <= 1.0, f"cluster {cluster.id}: share {cluster.share} is not within 0..1")
-        good = math.isfinite(cluster.radius) and cluster.radius >= 0.0
-        _require(good, f"cluster {cluster.id}: radius {cluster.radius} is not a distance")
+        _require(len(cluster.label) <= TEXT_LENGTH_MAX, f"cluster {cluster.id}: its label is too long")
+        _require(
+            0.0 <= cluster.radius <= NUMBER_MAX, f"cluster {cluster.id}: radius {cluster.radius} is not a distance"
+        )
 
 
 def _check_cuts(cuts: Mapping[str, tuple[float, ...]]) -> None:
@@ -129,6 +140,7 @@ def _check_cuts(cuts: Mapping[str, tuple[float, ...]]) -> None:
 def _check_numbers(name: str, values: tuple[float, ...], count: int) -> None:
     _require(len(values) == count, f"{name}: expected {count} numbers, found {len(values)}")
     _require(all(math.isfinite(value) for value in values), f"{name}: a number is not finite")
+    _require(all(abs(value) <= NUMBER_MAX for value in values), f"{name}: a number is beyond {NUMBER_MAX:g}")
 
 
 def _require(condition: bool, cause: str) -> None:  # noqa: FBT001 - reads as a sentence at every call

@@ -17,7 +17,8 @@ from models.definitions.document import Definitions
 from models.definitions.language import DefinitionError, parse
 from stream.errors import SegstreamError
 
-FILE_BYTES_MAX = 1_000_000  # a definitions file is a few kilobytes; a megabyte is something else
+FILE_BYTES_MAX = 1_000_000  # a definitions file or a snapshot is a few kilobytes; a megabyte is something else
+NODES_MAX = 100_000  # of a definitions file with its aliases written out: a thousand times the shipped one
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,21 @@ def text_of(path: str) -> str:
 
 def plain(text: str) -> Any:
     """Plain dicts, lists, strings and numbers of a YAML text."""
-    return orjson.loads(orjson.dumps(_yaml(text, "safe"), option=orjson.OPT_NON_STR_KEYS))
+    tree = _yaml(text, "safe")
+    if _nodes(tree, {}) > NODES_MAX:  # ten lines of aliases to aliases would fill the memory
+        raise DefinitionError("", f"has more than {NODES_MAX} values once its aliases are written out")
+    return orjson.loads(orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS))
+
+
+def _nodes(tree: Any, known: dict[int, int]) -> int:
+    """How many values a tree has, each alias counted as what it stands for; an alias inside itself as too many."""
+    if not isinstance(tree, dict | list):
+        return 1
+    if id(tree) not in known:
+        known[id(tree)] = NODES_MAX  # until it is counted
+        children = tree.values() if isinstance(tree, dict) else tree
+        known[id(tree)] = 1 + sum(_nodes(child, known) for child in children)
+    return known[id(tree)]
 
 
 def load(path: str) -> tuple[Definitions, bytes]:
@@ -110,7 +125,7 @@ def _place(tree: Any, path: str) -> tuple[int, int]:
 
 def decode_definitions(value: bytes) -> Definitions:
     """Definitions of a record; raises DefinitionError or ValueError when it is not whole."""
-    return parse(orjson.loads(value))
+    return parse(_document(value))
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -120,4 +135,11 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 def decode_snapshot(value: bytes) -> Snapshot:
     """The snapshot of a record; raises ValueError when it is not whole."""
-    return from_document(orjson.loads(value))
+    return from_document(_document(value))
+
+
+def _document(value: bytes) -> Any:
+    """A record's JSON, of a size that ours have."""
+    if len(value) > FILE_BYTES_MAX:
+        raise ValueError(f"larger than {FILE_BYTES_MAX} bytes")
+    return orjson.loads(value)

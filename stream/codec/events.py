@@ -23,6 +23,7 @@ from models.events import (
     PROFILE,
     TS_MS_MIN,
 )
+from stream.codec.depth import DEPTH_MAX, FLAT_BYTES_MAX, is_too_deep
 from stream.codec.schemas import DECODERS, ID_LENGTH_MAX
 from stream.codec.state import CHECKPOINT_KEY
 
@@ -85,7 +86,7 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
             if value is None:
                 _tombstone(columns, record)
                 continue
-            event: Any = decode_json(value if len(value) <= VALUE_BYTES_MAX else _refuse_large())
+            event: Any = decode_json(value if len(value) <= FLAT_BYTES_MAX else _bounded(value))
             if event.customer_id == RESERVED_ID:
                 raise _reserved()
             ts_ms = _epoch_ms(event.ts)
@@ -105,8 +106,13 @@ def decode(kind: int, records: Sequence[Any]) -> Columns:
     return columns
 
 
-def _refuse_large() -> bytes:
-    raise _BadRecordError("too_large", f"more than {VALUE_BYTES_MAX} bytes")
+def _bounded(value: bytes) -> bytes:
+    """The value, unless it is too large or nested too deeply."""
+    if len(value) > VALUE_BYTES_MAX:
+        raise _BadRecordError("too_large", f"more than {VALUE_BYTES_MAX} bytes")
+    if is_too_deep(value):
+        raise _BadRecordError("malformed", f"nested deeper than {DEPTH_MAX}")
+    return value
 
 
 def _click(columns: Columns, event: Any) -> None:

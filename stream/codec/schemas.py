@@ -7,10 +7,12 @@ from msgspec import Meta, Struct
 
 ID_LENGTH_MAX = 128  # longer ids are a mistake upstream, and would let one producer fill memory
 TEXT_LENGTH_MAX = 512  # attribute strings: a name, a country, a plan; not a document
+ATTRIBUTE_NAME_LENGTH_MAX = 128  # of what is sent; a name that definitions can declare has 40 at most
 ATTRIBUTES_SENT_MAX = 64  # a profile with more is refused: a producer sends a whole record by mistake
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
 Timestamp = int | Annotated[str, Meta(max_length=40)]  # ISO 8601 with nanoseconds and offset is 35 characters
+AttributeName = Annotated[str, Meta(max_length=ATTRIBUTE_NAME_LENGTH_MAX)]
 AttributeValue = int | float | bool | Annotated[str, Meta(max_length=TEXT_LENGTH_MAX)] | None
 
 
@@ -50,7 +52,7 @@ class Profile(Struct):
 
     customer_id: Id
     ts: Timestamp
-    attributes: Annotated[dict[str, AttributeValue], Meta(max_length=ATTRIBUTES_SENT_MAX)]
+    attributes: Annotated[dict[AttributeName, AttributeValue], Meta(max_length=ATTRIBUTES_SENT_MAX)]
 
 
 DECODERS = tuple(msgspec.json.Decoder(kind) for kind in (Click, Purchase, Email, Profile))  # by event kind

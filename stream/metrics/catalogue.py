@@ -222,6 +222,12 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("segstream_model_version", "gauge", "Version of the adopted model snapshot.", labels=(PARTITION,)),
     Metric("segstream_adoptions_total", "counter", "Documents adopted through the journal.", labels=(DOCUMENT,)),
     Metric(
+        "segstream_documents_refused_total",
+        "counter",
+        "Records of segment-definitions and segment-models that are no document this version can use.",
+        labels=(DOCUMENT,),
+    ),
+    Metric(
         "segstream_adoption_pending_rows",
         "gauge",
         "Customers still judged by the document before.",

@@ -59,6 +59,7 @@ class Metrics:
     snapshots: Counter
     model_version: Gauge
     adoptions: Counter
+    documents_refused: Counter
     adoption_pending_rows: Gauge
     segment_customers: Gauge
     event_loop_delay_seconds: Histogram

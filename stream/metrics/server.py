@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from prometheus_client.exposition import choose_encoder
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Check = Callable[[], str | None]  # None when all is well, else why not, in words without customers or secrets
 
 REQUEST_SECONDS = 5.0  # a client that stalls gives its thread back
+REQUESTS_MAX = 32  # at once: a scraper, a kubelet and some people; each is a thread
 POLL_SECONDS = 0.1  # how soon the server notices that it is to close
 PATHS = "/metrics, /healthz, /readyz"
 
@@ -39,10 +40,28 @@ class _Answer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # a stalled client must not keep the process alive
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._room = threading.BoundedSemaphore(REQUESTS_MAX)
+        super().__init__(address, handler)
+
     def server_bind(self) -> None:
         """Bind without the base class's look-up of our own name, which waits for DNS."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread; hang up on whoever is one too many: it will ask again."""
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """As the base class does, and make room again."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
 
 class MetricsServer:

@@ -11,13 +11,14 @@ from typing import Any
 
 from models.clusters.snapshot import Snapshot, digest
 from models.definitions.document import Definitions
-from models.engine import Engine
+from models.engine import Engine, judge_of
 from stream.codec.definitions import decode_definitions, decode_snapshot
 from stream.errors import SegstreamError
 
 logger = logging.getLogger(__name__)
 
 DEFINITIONS_TOPIC, MODELS_TOPIC = "segment-definitions", "segment-models"
+DEFINITIONS_KEPT = 512  # a new document every day for more than a year
 SNAPSHOTS_KEPT = 512  # ten years of weekly models; older ones are not needed by any journal that is kept
 
 
@@ -30,29 +31,43 @@ class Documents:
         self._model = ""
         self.snapshot: Snapshot | None = None  # the newest
 
-    def add(self, topic: str, records: Sequence[Any]) -> None:
-        """Take in records of one of the two topics; one that cannot be read is passed over, and said."""
+    def add(self, topic: str, records: Sequence[Any]) -> int:
+        """Take in records of one of the two topics; returns how many were refused, each said with its address."""
+        refused = 0
         for record in records:
             if record.value is None:
                 continue
             try:
                 self._add(topic, record.value)
-            except ValueError as error:
-                logger.warning("%s offset %d is no document: %s", topic, record.offset, error)
+            except Exception as error:  # noqa: BLE001 - whatever somebody wrote there, it must not stop a worker
+                refused += 1
+                kind, size_bytes = type(error).__name__, len(record.value)
+                # not what the error says: it quotes the record, which may be anything
+                logger.warning("%s offset %d is refused: %s in %d bytes", topic, record.offset, kind, size_bytes)
+        return refused
 
     def _add(self, topic: str, value: bytes) -> None:
+        """Keep what could be adopted: whole, within every limit, and of the features that this version knows."""
         if topic == DEFINITIONS_TOPIC:
             definitions = decode_definitions(value)
+            judge_of(definitions, None)
             self._documents[definitions.digest] = definitions
+            self._forget(Definitions, DEFINITIONS_KEPT)
             return
         snapshot = decode_snapshot(value)
+        judge_of(self._documents[self._definitions], snapshot)
         name = digest(snapshot)
         self._documents[name] = snapshot
         if self.snapshot is None or snapshot.version > self.snapshot.version:
             self.snapshot, self._model = snapshot, name
-        snapshots = [k for k, d in self._documents.items() if isinstance(d, Snapshot)]
-        for old in snapshots[:-SNAPSHOTS_KEPT]:
-            del self._documents[old]
+        self._forget(Snapshot, SNAPSHOTS_KEPT)
+
+    def _forget(self, kind: type, kept: int) -> None:
+        """Drop the oldest of a kind but those kept, and what this worker wants."""
+        names = [name for name, document in self._documents.items() if isinstance(document, kind)]
+        for name in names[:-kept]:
+            if name not in (self._definitions, self._model):
+                del self._documents[name]
 
     def holds(self, name: str) -> bool:
         """Whether a document of this digest has been published."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
@@ -106,8 +106,12 @@ class Host:
             first, end = await self._log.bounds(topic, 0, committed=True)
             start = max(first, self._document_ends.get(topic, first))
             async for records in self._log.read(topic, 0, start, end, committed=True):
-                self.documents.add(topic, records)
+                self._take_documents(topic, records)
             self._document_ends[topic] = end
+
+    def _take_documents(self, topic: str, records: Sequence[Any]) -> None:
+        refused = self.documents.add(topic, records)
+        self.metrics.documents_refused.labels("definition" if topic == DEFINITIONS_TOPIC else "model").inc(refused)
 
     async def stop(self, seconds: float) -> None:
         """Checkpoint and let go of everything, within the time given; asked again, waits for the same."""
@@ -357,7 +361,7 @@ class Host:
     async def _run_documents(self) -> None:
         while True:
             for (topic, _), records in (await self._document_feed.poll(DOCUMENT_POLL_MS)).items():
-                self.documents.add(topic, records)
+                self._take_documents(topic, records)
 
     async def _run_look(self) -> None:
         drift = self._clock.wall_ms() / 1000 - self._clock.monotonic_s()

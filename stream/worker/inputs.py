@@ -38,7 +38,7 @@ class Input:
     newest_ms: int = 0  # event time, of what was applied
     columns: Columns = field(default_factory=lambda: Columns(0))
     records: list[Any] = field(default_factory=list)
-    size_bytes: int = 0  # of the values of those records
+    size_bytes: int = 0  # of the keys and values of those records
     order_ms: list[int] = field(default_factory=list)  # running maximum of event time, one for each record
 
     def add(self, records: list[Any], limit_ms: int) -> None:
@@ -199,7 +199,7 @@ class Inputs:
 
 
 def _size_bytes(records: list[Any]) -> int:
-    return sum(len(record.value or b"") for record in records)
+    return sum(len(record.value or b"") + len(record.key or b"") for record in records)
 
 
 def _embedded(kind: int, record: Any) -> Embedded:

@@ -16,6 +16,7 @@ from stream.metrics.registry import Metrics
 from stream.metrics.server import MetricsServer
 from stream.settings import Settings
 from stream.worker.app import create_app, run_app
+from stream.worker.discretion import DiscreetFormatter
 from stream.worker.ending import EXIT_INFRASTRUCTURE, Ending
 from stream.worker.host import Host
 from stream.worker.loop_watch import LoopWatch
@@ -27,12 +28,9 @@ GC_NEW_OBJECTS = 50_000  # a few polls' records; 700 by default, which costs a s
 
 def run(settings: Settings) -> int:
     """Run a worker to its end and return the exit code."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,  # the command line put a null handler there
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)  # the command line's goes
     for noisy in ("faust", "aiokafka", "mode", "kafka"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("faust.app.base").setLevel(logging.ERROR)  # warns of sensors that this app does not have

@@ -83,7 +83,7 @@ class TrainerService:
 
     async def _learn(self, trainer: Trainer, record: Any) -> None:
         try:
-            packed = decode(record.value)
+            packed = decode(record.value or b"")
         except BrokenVectorsError as error:
             logger.warning("%s offset %d is no sample: %s", TOPIC, record.offset, error)
             return

@@ -16,7 +16,7 @@ from stream.codec.schemas import Click, Email, Profile, Purchase
 from tests.house.tree import REPO
 
 REASON_MEANINGS: Mapping[str, str] = {
-    "malformed": "not JSON, not UTF-8, or no value where there must be one",
+    "malformed": "not JSON, not UTF-8, nested deeper than 256, or no value where there must be one",
     "missing_field": "a required field is not there",
     "wrong_type": "a field has another type or an unknown value; an attribute that is no finite number, or beyond 64 "
     "bits; the customer id `_checkpoint`, which is ours",
@@ -38,7 +38,7 @@ FIELD_MEANINGS: Mapping[str, str] = {
     "currency": "three letters; amounts are added whatever it says",
     "campaign_id": "the campaign",
     "machine_open": "an open by a machine (a privacy proxy): it does not count as the customer's",
-    "attributes": "names and values: numbers, strings, booleans, null; at most 64; replaces all that was known",
+    "attributes": "names and values: numbers, strings, booleans, null; at most 64, with names of at most 128 characters; replaces all that was known",
 }
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "clicks": Click,

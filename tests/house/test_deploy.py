@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 from stream.cli.commands import COMMANDS
 from stream.kafka.client import REQUEST_SIZE_MAX_BYTES
 from stream.metrics.catalogue import CATALOGUE, PREFIX
-from stream.settings import Settings
+from stream.settings import FILE_SUFFIX, Settings, variables
 from tests.house.tree import REPO
 
 YAML_FILES = [
@@ -76,12 +77,13 @@ def test_commands_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_environment_is_made_of_legal_settings(name: str) -> None:
+def test_the_environment_is_made_of_legal_settings(name: str, tmp_path: Path) -> None:
     """Every SEGSTREAM_ variable is a setting, and the values are accepted together."""
     environ = {key: interpolated(value) for key, value in SERVICES[name]["environment"].items()}
-    known = {"SEGSTREAM_" + key.upper() for key in Settings().shown()}
-    assert {key for key in environ if key.startswith("SEGSTREAM_")} <= known
-    Settings.load(environ)
+    assert {key for key in environ if key.startswith("SEGSTREAM_")} <= variables()
+    secret = tmp_path / "secret"  # what compose mounts
+    secret.write_text("secret", "utf-8")
+    Settings.load({key: str(secret) if key.endswith(FILE_SUFFIX) else value for key, value in environ.items()})
 
 
 def test_the_worker_can_be_scaled() -> None:
@@ -118,11 +120,12 @@ def test_the_metrics_port_is_the_same_everywhere() -> None:
 
 
 def test_prometheus_sends_the_token_the_worker_asks_for() -> None:
-    """One variable, one default, and the file is where the scrape config reads it."""
-    configs = read("docker-compose.yml")["configs"]
+    """One file for both, mounted where the setting and the scrape config read it."""
     (scrape,) = read("deploy/prometheus.yml")["scrape_configs"]
     targets = {one["source"]: one["target"] for one in SERVICES["prometheus"]["configs"]}
-    assert configs["metrics_token"]["content"] == SERVICES["worker"]["environment"]["SEGSTREAM_METRICS_TOKEN"]
+    ours = {one["source"]: one["target"] for one in SERVICES["worker"]["configs"]}
+    assert ours["metrics_token"] == SERVICES["worker"]["environment"]["SEGSTREAM_METRICS_TOKEN_FILE"]
+    assert "SEGSTREAM_METRICS_TOKEN_FILE" in variables()
     assert targets["metrics_token"] == scrape["authorization"]["credentials_file"]
 
 

@@ -18,6 +18,14 @@ ENVIRONMENT_READER = "stream/settings.py"
 CLOCK_READER = "stream/clock.py"
 CLIENT_MAKER = "stream/kafka/client.py"
 CLIENTS = {"AIOKafkaAdminClient", "AIOKafkaClient", "AIOKafkaConsumer", "AIOKafkaProducer", "create_conn"}
+PICKLES = {"cPickle", "cloudpickle", "dill", "jsonpickle", "joblib", "marshal", "pickle", "shelve"}
+NUMPY_LOADERS = {"np.load", "numpy.load"}  # refuse pickles by default, and accept them with a word
+UNPICKLERS = {"read_pickle", "to_pickle"}
+EVALUATORS = {"eval", "exec", "compile", "builtins.eval", "builtins.exec"}
+ALLOWED = {
+    "tests/house/test_docs.py": {"compile", "exec"},  # runs the blocks of our own documents
+    "tests/contracts/test_clusterers.py": {"pickle"},  # measures how large a learner is; reads none
+}
 BANNED_NAMES = {"common", "data", "helper", "helpers", "info", "manager", "misc", "util", "utils"}
 NOW_METHODS = {"now", "today", "utcnow"}  # of datetime: the wall clock by another name
 SEEDED = {
@@ -108,6 +116,25 @@ def test_only_one_place_makes_kafka_clients() -> None:
         if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in CLIENTS
     }
     assert makers == {CLIENT_MAKER}
+
+
+@pytest.mark.parametrize("folder", ["models", "stream", "tests", "benchmarks"])
+def test_nothing_turns_bytes_into_code(folder: str) -> None:
+    """No pickle, no evaluation, no YAML that makes objects: what is read is data, whoever wrote it."""
+    found = set()
+    for path in sources(folder):
+        modules = {name.partition(".")[0] for name in uses(path)}
+        allowed = ALLOWED.get(name_of(path), set())
+        found |= {f"{name_of(path)}: {name}" for name in (modules & PICKLES) - allowed}
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call):
+                continue
+            name = dotted(node.func)
+            words = {one.arg: getattr(one.value, "value", None) for one in node.keywords}
+            loads = name in NUMPY_LOADERS or "allow_pickle" in words or name.rpartition(".")[2] in UNPICKLERS
+            if loads or words.get("typ") == "unsafe" or name in EVALUATORS - allowed:
+                found.add(f"{name_of(path)}:{node.lineno}: {name}")
+    assert found == set()
 
 
 def test_the_core_draws_only_from_seeds() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from stream.kafka.bulk import BulkProducer
 from stream.kafka.follow import Followed, Follower
 from stream.kafka.log import KafkaLog
 from stream.settings import Settings
-from tests.kafka.certificates import KEY_PASSWORD, Authority, Files
+from tests.kafka.certificates import KEY_PASSWORD, Files
 from tests.kafka.secured import PASSWORD, USERNAME, SecuredBroker
 
 pytestmark = pytest.mark.kafka
@@ -23,23 +23,6 @@ pytestmark = pytest.mark.kafka
 SENT = ("clicks", b"anna", b"{}")
 LOOK_SECONDS = 0.01  # between two looks whether the driver's connections are closed
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def client_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The authority of this module, and a client's certificate and key."""
-    authority = Authority(tmp_path_factory.mktemp("certificates"), "authority")
-    authority.sign("server", address="127.0.0.1")
-    return authority.sign("client", password=KEY_PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def doors(client_files: Files) -> Iterator[SecuredBroker]:
-    """A broker with the doors of `secured`, whose certificate that authority signed."""
-    folder = client_files.authority.parent
-    server = Files(client_files.authority, folder / "server.pem", folder / "server.key")
-    with SecuredBroker(Settings.load().cache_folder(), server) as running:
-        yield running
 
 
 def at(address: str, **given: Any) -> Settings:

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from models.clusters.quantiles import BUYERS_MIN, cut_points, high_score, low_score
 from models.clusters.scaling import SCALE_MIN, fit, translate
+from models.clusters.shape import CLUSTER_ID_MAX
 from models.clusters.snapshot import (
     CUT_COUNTS,
     MODEL,
@@ -29,7 +30,7 @@ from models.clusters.snapshot import (
 
 finite = st.floats(-1e12, 1e12)
 share = st.floats(0.0, 1.0)
-ids = st.integers(1, 10**9)
+ids = st.integers(1, CLUSTER_ID_MAX)
 DEFAULTS = {name: tuple(map(float, range(count))) for name, count in CUT_COUNTS.items()}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream.cli import main
-from stream.codec.definitions import shipped_text
+from stream.codec.definitions import check, shipped_text
 
 GOOD = """\
 version: 1
@@ -144,3 +144,21 @@ def test_show_prints_the_shipped_file(capsys: pytest.CaptureFixture[str]) -> Non
     """What it prints can be written to a file, edited, and checked."""
     assert main(["definitions", "show"]) == 0
     assert capsys.readouterr().out == shipped_text()
+
+
+BOMB = "version: 1\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+
+
+@pytest.mark.parametrize("text", [BOMB, "a: &a [*a]", "&a {x: *a}"], ids=["bomb", "itself", "itself in a mapping"])
+def test_aliases_that_would_fill_the_memory_are_refused(text: str) -> None:
+    """A definitions file is data whoever wrote it: checking one must not take the machine down."""
+    (finding,) = check(text)
+    assert "aliases" in finding.problem
+
+
+def test_an_alias_is_what_it_stands_for() -> None:
+    """Writing a condition once and using it twice is fine."""
+    anchored = shipped_text().replace("stay: click_intensity_1d >= 2", "stay: &warm click_intensity_1d >= 2")
+    assert check(anchored) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import typing
 
 import pytest
@@ -91,6 +92,29 @@ def test_a_token_is_asked_for_metrics_only() -> None:
         assert get(server, "/metrics", Authorization="Bearer wrong")[0] == 401
         assert get(server, "/metrics", Authorization="Bearer right")[0] == 200
         assert get(server, "/healthz")[0] == 200
+
+
+def test_who_is_one_too_many_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens connections and says nothing cannot make threads without end; afterwards there is room again."""
+    monkeypatch.setattr("stream.metrics.server.REQUESTS_MAX", 2)
+    with MetricsServer(
+        Settings(metrics_port=0), CollectorRegistry(), healthy=lambda: None, ready=lambda: None
+    ) as server:
+        host, _, port = server.address.rpartition(":")
+        silent = [socket.create_connection((host, int(port)), timeout=5) for _ in range(3)]
+        assert silent[2].recv(1) == b""  # the third: hung up on, while the first two are waited for
+        for one in silent:
+            one.close()
+        answers = (answered(server) for _ in range(1_000))  # until the server has seen them go
+        assert any(answers)
+
+
+def answered(server: MetricsServer) -> bool:
+    """Whether the server has room for us."""
+    try:
+        return get(server, "/healthz")[0] == 200
+    except OSError:
+        return False
 
 
 def test_a_taken_port_is_told_with_a_way_out() -> None:
