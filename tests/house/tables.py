@@ -38,7 +38,8 @@ FIELD_MEANINGS: Mapping[str, str] = {
     "currency": "three letters; amounts are added whatever it says",
     "campaign_id": "the campaign",
     "machine_open": "an open by a machine (a privacy proxy): it does not count as the customer's",
-    "attributes": "names and values: numbers, strings, booleans, null; at most 64, with names of at most 128 characters; replaces all that was known",
+    "attributes": "names (at most 128 characters) and values: numbers, strings, booleans, null; at most 64; "
+    "replaces all that was known",
 }
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "clicks": Click,
