@@ -75,7 +75,7 @@ class _Scope:
 
 def parse(document: Value) -> Definitions:
     """Definitions from plain values; raises DefinitionError for the first mistake."""
-    root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions"})
+    root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions", "budget"})
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
     scope = _Scope(_attributes(root.get("attributes", {})))
@@ -84,8 +84,18 @@ def parse(document: Value) -> Definitions:
         dimensions=_dimensions(root.get("dimensions"), scope),
         attributes=tuple(scope.attributes.items()),
         cuts=_cuts(root.get("cuts")),
-        digest=digest(document),  # last: what has passed so far is plain, finite and small
+        budget=_budget(root.get("budget", [])),
+        digest=digest(
+            {key: value for key, value in root.items() if key != "budget"}
+        ),  # last: what has passed so far is plain, finite and small
     )
+
+
+def _budget(value: Value) -> tuple[str, ...]:
+    """Limits that a backtest holds the document to; nothing is judged by them, so they are not in the digest."""
+    if not isinstance(value, list) or len(value) > SEGMENTS_MAX or not all(isinstance(one, str) for one in value):
+        raise DefinitionError("budget", f"must be a list of at most {SEGMENTS_MAX} texts like vip.share <= 10%")
+    return tuple(value)
 
 
 def digest(document: Value) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.changes import TRIGGERS, Change
 from models.engine import Engine
 from models.events import TOPICS
-from stream.backtest.fitted import Fitted
+from stream.backtest.fitted import ROWS_OF_A_SOURCE, Fitted
 from stream.codec.documents import Address, encode_change
 
 SCHEMA = pa.schema(
@@ -68,7 +68,12 @@ class ChangeLog:
 
     def _address(self, records: Fitted, event: int) -> Address:
         record = records[event]
-        return record["event_id"].decode(), TOPICS[int(record["kind"])], self.partition, int(record["row"])
+        return (
+            record["event_id"].decode(),
+            TOPICS[int(record["kind"])],
+            self.partition,
+            (int(record["row"]) - 1) % ROWS_OF_A_SOURCE,
+        )
 
     def _write(self) -> None:
         columns = list(zip(*self._held, strict=True)) or [()] * len(SCHEMA)

@@ -14,6 +14,7 @@ from stream.codec.schemas import ID_LENGTH_MAX
 from stream.sources import Misfit
 
 EVENT_ID_BYTES_MAX = 4 * ID_LENGTH_MAX  # UTF-8 has up to four bytes a sign
+ROWS_OF_A_SOURCE = 1 << 40  # row numbers of the second source begin here: more than any has rows
 EXAMPLES_MAX = 5  # rows that do not fit, shown by number; the rest are only counted
 
 Fitted = NDArray[np.void]

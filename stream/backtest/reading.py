@@ -17,7 +17,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from models.events import TOPICS
-from stream.backtest.fitted import Fitted
+from stream.backtest.fitted import ROWS_OF_A_SOURCE, Fitted
 from stream.backtest.fitting import Fitter, combine
 from stream.backtest.mapping import FieldMapping, mapped
 from stream.codec import plain_json
@@ -27,7 +27,6 @@ from stream.sources import FIELDS, LINE_BYTES_MAX, REQUIRED
 
 BATCH_ROWS = 131_072  # of Parquet at a time: some 20 MB, and large enough that calls into arrow cost nothing
 BLOCK_BYTES = 1 << 24  # of text at a time: as above
-ROWS_OF_A_FILE = 1 << 40  # row numbers of the second file begin here: more than any file has rows
 NEEDED = ("topic", *dict.fromkeys(name for names in REQUIRED.values() for name in names), "machine_open")
 """Columns that are read of files in the words of our schemas; the others are passed over."""
 
@@ -95,7 +94,7 @@ class FileSource:
 
     def numbers(self, first: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Row numbers among all inputs of the rows [first, first + count) of this file, counted from 0."""
-        return np.arange(first + 1, first + 1 + count) + self.number * ROWS_OF_A_FILE
+        return np.arange(first + 1, first + 1 + count) + self.number * ROWS_OF_A_SOURCE
 
 
 def _combined(made: Iterator[Fitted], fitter: Fitter) -> Iterator[Fitted]:
@@ -272,7 +271,7 @@ def _fit_loose(source: FileSource, fitter: Fitter, number: int, row: Any) -> Fit
         batch = pa.RecordBatch.from_pylist([row if isinstance(row, dict) else {}])
     except (pa.ArrowException, TypeError):
         batch = pa.RecordBatch.from_pylist([{}])
-    return _fit(source, fitter, batch, number - 1 - source.number * ROWS_OF_A_FILE)
+    return _fit(source, fitter, batch, number - 1 - source.number * ROWS_OF_A_SOURCE)
 
 
 _READERS = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}

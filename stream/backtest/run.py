@@ -38,6 +38,7 @@ class Task:
     variants : the definitions to run side by side; the first is the one that is asked about.
     partitions : logical ones: the outcome hangs on their number, and not on that of `processes`.
     newest_ms : events after this time are refused: no clock is so far ahead.
+    since_ms, until_ms : events before the one are left out; the run ends at the other.
     moments : times (epoch ms, ascending) at which everybody is written down.
     changes_folder : where the change log of the first variant goes; "" for nowhere.
     """
@@ -51,6 +52,7 @@ class Task:
     customers_max: int = 2_000_000
     moments: tuple[int, ...] = ()
     until_ms: int | None = None
+    since_ms: int = 0
     keep_entries: bool = False
     changes_folder: str = ""
 
@@ -68,6 +70,21 @@ class Watch:
     progress: Callable[[float, int], None] = lambda *_: None
     stopped: Callable[[], bool] = lambda: False
     say: Callable[[str], None] = lambda _: None
+
+
+def span(sources: Sequence[Source], task: Task) -> tuple[int, int]:
+    """The times of the first and the last event of all sources: a reading of its own, before the run."""
+    fitter = Fitter(task.shape, Directory(task.partitions), task.newest_ms)
+    times = [
+        (int(records["ts_ms"].min()), int(records["ts_ms"].max()))
+        for source in sources
+        for records in source.records(fitter)
+        if len(records)
+    ]
+    if not times:
+        raise _no_event(sources, fitter)
+    first_ms, last_ms = min(first for first, _ in times), max(last for _, last in times)
+    return max(first_ms, task.since_ms), last_ms if task.until_ms is None else min(last_ms, task.until_ms)
 
 
 @dataclass(slots=True)
@@ -104,12 +121,9 @@ def backtest(sources: Sequence[Source], task: Task, watch: Watch | None = None) 
 def _run(sources: Sequence[Source], task: Task, watch: Watch, folder: Path | None) -> _Ran:
     """One pass; with a folder every source is sorted there first."""
     fitter = Fitter(task.shape, Directory(task.partitions), task.newest_ms)
-    blocks, first = _first(_ordered(sources, fitter, folder))
+    blocks, first = _first(_since(_ordered(sources, fitter, folder), task.since_ms))
     if first is None:
-        raise SegstreamError(
-            f"no event fits in {', '.join(source.name for source in sources)}: {_reasons(fitter)}",
-            "give --topic where the rows do not say it, or --mapping for a foreign schema",
-        )
+        raise _no_event(sources, fitter)
     first_ms = int(first["ts_ms"][0])
     options = Options(task.variants, task.shape, first_ms, task.customers_max, task.keep_entries, task.changes_folder)
     team = crew(options, task.partitions, task.processes)
@@ -170,12 +184,24 @@ def _ordered(sources: Sequence[Source], fitter: Fitter, folder: Path | None) -> 
     return in_order(runs)
 
 
+def _since(blocks: Iterator[Fitted], since_ms: int) -> Iterator[Fitted]:
+    for block in blocks:
+        yield block if block["ts_ms"][0] >= since_ms else block[block["ts_ms"] >= since_ms]
+
+
 def _first(blocks: Iterator[Fitted]) -> tuple[Iterator[Fitted], Fitted | None]:
     """The first block that holds anything, and all of them with it."""
     for block in blocks:
         if len(block):
             return chain([block], blocks), block
     return iter(()), None
+
+
+def _no_event(sources: Sequence[Source], fitter: Fitter) -> SegstreamError:
+    return SegstreamError(
+        f"no event fits in {', '.join(source.name for source in sources)}: {_reasons(fitter)}",
+        "give --topic where the rows do not say it, or --mapping for a foreign schema",
+    )
 
 
 def _reasons(fitter: Fitter) -> str:

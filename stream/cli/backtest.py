@@ -2,85 +2,242 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import enum
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream.cli.options import Json
+from stream.cli.options import Brokers, Json, Prefix
 from stream.cli.progress import share_bar
+from stream.cli.times import epoch_ms, span_ms
 from stream.clock import wall_ms
+from stream.errors import SegstreamError
 from stream.settings import Settings, help_of
 
 if TYPE_CHECKING:
+    from models.clusters.snapshot import Snapshot
+    from stream.backtest.compare import Comparison
+    from stream.backtest.limits import Verdict
+    from stream.backtest.partition_run import Variant
     from stream.backtest.result import Result
     from stream.backtest.run import Task
+    from stream.backtest.score import Score
 
 app = typer.Typer()
 
+EXIT_FINDINGS = 1
 EXIT_INTERRUPTED = 130  # the shell's word for "ended by Ctrl-C"
+DAY_MS = 86_400_000
+WITHIN = "30d"
+OUTCOMES = ("purchase",)
+
+
+class Format(enum.StrEnum):
+    """How the answer is printed: for people, for programs, for a pull request."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="EVENTS...", help="Parquet, CSV or JSON-lines files; TOPIC=FILE says a file's topic."),
+]
+DefinitionsFile = Annotated[str | None, typer.Option("--definitions", metavar="A.yaml", help=help_of("definitions"))]
+Against = Annotated[
+    str | None, typer.Option("--against", metavar="B.yaml", help="Definitions to compare with: those you think of.")
+]
+Model = Annotated[
+    Path | None, typer.Option("--model", metavar="FILE", help="A snapshot that stays; without it one is trained.")
+]
+AgainstModel = Annotated[
+    Path | None, typer.Option("--against-model", metavar="FILE", help="The same for what it is compared with.")
+]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema: a ready mapping, or a file."),
+]
+Topic = Annotated[str | None, typer.Option("--topic", help="Topic of every row, if there is no such column.")]
+FromTopic = Annotated[bool, typer.Option("--from-topic", help="Read the input topics of Kafka instead of files.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Leave out events before it (ISO 8601).")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="End there; later than the last event too.")]
+Partitions = Annotated[
+    int, typer.Option("--partitions", min=1, max=1024, help="Logical partitions: the outcome hangs on them.")
+]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="Processes to spread them over: the outcome does not hang on it.")
+]
+Vectors = Annotated[int, typer.Option("--vectors", min=1, help="Customers the trainer looks at a day, at most.")]
+At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="The moment of --members and --outcome.")]
+Members = Annotated[
+    Path | None, typer.Option("--members", metavar="FILE.parquet", help="Write everybody's segments at that moment.")
+]
+Changes = Annotated[
+    Path | None, typer.Option("--changes", metavar="FOLDER", help="Write every change as the worker publishes it.")
+]
+OutcomeName = Annotated[
+    str | None, typer.Option("--outcome", metavar="purchase", help="Score how well segments tell who buys after --at.")
+]
+Within = Annotated[str, typer.Option("--within", metavar="SPAN", help="How soon after: 30d, 39w, 12h.")]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option("--fail-if", metavar="LIMIT", help='Exit 1 if it holds: "vip.size_change > 20%"; may be repeated.'),
+]
+Form = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
 
 
 @app.command()
 def backtest(
-    events: Annotated[
-        list[str],
-        typer.Argument(metavar="EVENTS...", help="Parquet, CSV or JSON-lines files; TOPIC=FILE says a file's topic."),
-    ],
+    events: Events = None,
     *,
-    definitions: Annotated[
-        str | None, typer.Option("--definitions", metavar="A.yaml", help=help_of("definitions"))
-    ] = None,
-    mapping: Annotated[
-        str | None,
-        typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema: a ready mapping, or a file."),
-    ] = None,
-    topic: Annotated[
-        str | None, typer.Option("--topic", help="Topic of every row, if there is no such column.")
-    ] = None,
-    partitions: Annotated[
-        int, typer.Option("--partitions", min=1, max=1024, help="Logical partitions: the outcome hangs on them.")
-    ] = 4,
-    processes: Annotated[
-        int, typer.Option("--processes", min=1, help="Processes to spread them over: the outcome does not.")
-    ] = 1,
-    vectors: Annotated[
-        int, typer.Option("--vectors", min=1, help="Customers that the trainer looks at a day, at most.")
-    ] = 64,
+    definitions: DefinitionsFile = None,
+    against: Against = None,
+    model: Model = None,
+    against_model: AgainstModel = None,
+    mapping: Mapping = None,
+    topic: Topic = None,
+    from_topic: FromTopic = False,
+    since: Since = None,
+    until: Until = None,
+    partitions: Partitions = 4,
+    processes: Processes = 1,
+    vectors: Vectors = 64,
+    at: At = None,
+    members: Members = None,
+    changes: Changes = None,
+    outcome: OutcomeName = None,
+    within: Within = WITHIN,
+    fail_if: FailIf = None,
+    form: Form = Format.TEXT,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
     """Run past events through the kernel, with the trainer on their own time, and say what came of it.
 
     Files are in the words of the input schemas, or --mapping says how. The same events and definitions give the same
-    digest, whatever the number of processes. Exit code 1 if some rows did not fit, 130 after Ctrl-C, which leaves a
-    partial answer.
+    digest, whatever the number of processes. Exit code 1 if a limit is broken or no row fits, 130 after Ctrl-C, which
+    leaves a partial answer that says so.
     """
-    from stream.backtest.run import Watch
+    settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix)
+    second = None if against is None and against_model is None else (against or settings.definitions, against_model)
+    variants = _variants((settings.definitions, model), second)
+    limits = _limits(fail_if or [], variants)
+    questions = _Questions(epoch_ms(at) if at else None, members, outcome, span_ms(within), changes)
+    if not from_topic and not events:
+        raise SegstreamError("there are no events", "name files, or give --from-topic")
+    task = _task(settings, variants, settings.partitions if from_topic else partitions, processes, vectors)
+    task = dataclasses.replace(
+        task,
+        since_ms=epoch_ms(since) if since else 0,
+        until_ms=epoch_ms(until) if until else None,
+        keep_entries=second is not None,
+        changes_folder=str(changes or ""),
+    )
+    with _sources(settings, events or [], topic, mapping, from_topic=from_topic) as sources:
+        result, moments = _run(sources, task, questions)
+    _answer(result, moments, questions, limits, Format.JSON if as_json else form)
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    at_ms: int | None
+    members: Path | None
+    outcome: str | None
+    within_ms: int
+    changes: Path | None
+
+
+def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, list[int]]:
+    """Run; returns the result and the moments at which everybody was written down for the scores."""
+    from stream.backtest.run import Watch, span
     from stream.backtest.run import backtest as run
+    from stream.backtest.score import moments_for
 
-    task = _task(definitions, partitions, processes, vectors)
-    asked = _Asked()
-    with share_bar("backtest") as progress, asked:
-        result = run(_sources(events, topic, mapping), task, Watch(progress or (lambda *_: None), asked.stop, _say))
-    typer.echo(json.dumps(result.summary()) if as_json else _words(result))
+    if asked.outcome is not None and asked.outcome not in OUTCOMES:
+        raise SegstreamError(f"--outcome cannot be {asked.outcome!r}", f"give one of {', '.join(OUTCOMES)}")
+    moments: list[int] = []
+    if asked.outcome is not None:
+        first_ms, last_ms = span(sources, task)
+        at_ms = last_ms - asked.within_ms if asked.at_ms is None else asked.at_ms
+        moments = moments_for(first_ms, at_ms, asked.within_ms)
+        if at_ms + asked.within_ms > last_ms + DAY_MS:
+            _say(f"the events end before {asked.within_ms // DAY_MS} days after --at have passed")
+    wanted = {*moments, *([asked.at_ms] if asked.at_ms is not None else [])}
+    task = dataclasses.replace(task, moments=tuple(sorted(wanted)))
+    stop = _Stop()
+    with share_bar("backtest") as progress, stop:
+        watch = Watch(progress or (lambda *_: None), stop.wanted, _say)
+        return run(sources, task, watch), moments
+
+
+def _answer(
+    result: Result, moments: list[int], asked: _Questions, limits: tuple[list[Any], list[Any]], form: Format
+) -> None:
+    """Print and write everything that was asked, and exit with the code that says how it went."""
+    from stream.backtest.compare import compare
+    from stream.backtest.limits import verdicts
+    from stream.backtest.score import score
+    from stream.backtest.words import told
+
+    found = compare(result) if len(result.variants) > 1 else None
+    scores = []
+    if moments and result.complete:
+        scores = [score(result, one, variant, moments) for variant, one in enumerate(result.variants)]
+    judged = verdicts(result, found, *limits)
+    if asked.members is not None:
+        _write_members(result, asked)
+    if form is Format.JSON:
+        typer.echo(json.dumps(_plain(result, found, scores, judged)))
+    else:
+        typer.echo(told(result, found, scores, judged, markdown=form is Format.MARKDOWN))
     if not result.complete:
-        typer.echo(f"interrupted: everything is as of {result.summary()['last']}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
-    if result.fit.misfit_count:
-        raise typer.Exit(1)
+    if any(one.broken for one in judged):
+        raise typer.Exit(EXIT_FINDINGS)
 
 
-class _Asked:
+def _plain(result: Result, found: Comparison | None, scores: list[Score], judged: list[Verdict]) -> dict[str, Any]:
+    plain = result.summary()
+    if found is not None:
+        from stream.backtest.compare import in_words
+
+        plain["comparison"] = {**found.plain(), "words": in_words(found)}
+    if scores:
+        plain["scores"] = [one.plain() for one in scores]
+    if judged:
+        plain["limits"] = [dataclasses.asdict(one) for one in judged]
+    return plain
+
+
+def _write_members(result: Result, asked: _Questions) -> None:
+    from stream.backtest.export import write_members
+
+    at_ms = result.last_ms if asked.at_ms is None else asked.at_ms
+    customers = dict(result.at).get(at_ms, result.customers)
+    if asked.members is not None:
+        count = write_members(asked.members, customers, result.variants[0], 0, at_ms)
+        _say(f"{count:,} customers written to {asked.members}")
+
+
+class _Stop:
     """Ctrl-C asks to stop between two blocks; a second one stops at once."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._wanted = False
         self._before: Any = None
 
-    def stop(self) -> bool:
-        return self._asked
+    def wanted(self) -> bool:
+        return self._wanted
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGINT, self._interrupted)
@@ -90,16 +247,39 @@ class _Asked:
         signal.signal(signal.SIGINT, self._before)
 
     def _interrupted(self, *_: object) -> None:
-        if self._asked:
+        if self._wanted:
             raise KeyboardInterrupt
-        self._asked = True
+        self._wanted = True
 
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _sources(events: list[str], topic: str | None, mapping: str | None) -> list[Any]:
+@contextmanager
+def _sources(
+    settings: Settings, events: list[str], topic: str | None, mapping: str | None, *, from_topic: bool
+) -> Iterator[list[Any]]:
+    if not from_topic:
+        yield _files(events, topic, mapping)
+        return
+    from stream.backtest.topics import topic_sources
+    from stream.kafka.log import KafkaLog
+
+    async def opened() -> KafkaLog:
+        log = KafkaLog(settings)
+        await log.start()
+        return log
+
+    with asyncio.Runner() as runner:
+        log = runner.run(opened())
+        try:
+            yield topic_sources(settings, runner, log)
+        finally:
+            runner.run(log.stop())
+
+
+def _files(events: list[str], topic: str | None, mapping: str | None) -> list[Any]:
     from models.events import TOPICS
     from stream.backtest.mapping import load
     from stream.backtest.reading import FileSource
@@ -114,15 +294,42 @@ def _sources(events: list[str], topic: str | None, mapping: str | None) -> list[
     return found
 
 
-def _task(definitions: str | None, partitions: int, processes: int, vectors: int) -> Task:
-    from models.clusters.settings import TrainerSettings
+def _variants(*given: tuple[str, Path | None] | None) -> tuple[Variant, ...]:
+    """What is run side by side: each a definitions file and perhaps a model."""
     from stream.backtest.partition_run import Variant
+    from stream.codec.definitions import load
+
+    found = []
+    for one in given:
+        if one is not None:
+            snapshot = _model(one[1])
+            found.append(Variant(load(one[0])[0], snapshot, trained=snapshot is None))
+    return tuple(found)
+
+
+def _model(path: Path | None) -> Snapshot | None:
+    from stream.codec.definitions import decode_snapshot
+
+    if path is None:
+        return None
+    try:
+        return decode_snapshot(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SegstreamError(f"{path} is no model: {error}", "give a record's value of segment-models") from None
+
+
+def _limits(fail_if: list[str], variants: tuple[Variant, ...]) -> tuple[list[Any], list[Any]]:
+    from stream.backtest.limits import parse
+
+    return [parse(one) for one in fail_if], [parse(one) for one in variants[-1].definitions.budget]
+
+
+def _task(settings: Settings, variants: tuple[Variant, ...], partitions: int, processes: int, vectors: int) -> Task:
+    from models.clusters.settings import TrainerSettings
     from stream.backtest.play import Schedule
     from stream.backtest.run import Task
-    from stream.codec.definitions import load
     from stream.worker.training import WARMUP_VECTORS_MAX, WORDS
 
-    settings = Settings.load(definitions=definitions)
     schedule = Schedule(settings.sample_interval_ms, settings.sample_rotation, settings.snapshot_interval_ms, vectors)
     trainer = TrainerSettings(
         learner=settings.learner,
@@ -132,7 +339,7 @@ def _task(definitions: str | None, partitions: int, processes: int, vectors: int
         words=WORDS,
     )
     return Task(
-        variants=(Variant(load(settings.definitions)[0]),),
+        variants=variants,
         schedule=schedule,
         trainer=trainer,
         newest_ms=wall_ms() + settings.future_ms_max,
@@ -140,31 +347,3 @@ def _task(definitions: str | None, partitions: int, processes: int, vectors: int
         processes=processes,
         customers_max=settings.customers_max,
     )
-
-
-def _words(result: Result) -> str:
-    """The answer for people: a table for each dimension."""
-    figures = result.summary()
-    lines = [
-        (
-            f"{result.events:,} events of {figures['customers']:,} customers, {figures['first'][:10]} to "
-            f"{figures['last'][:10]}: {figures['changes']:,} changes"
-        ),
-        (
-            f"{figures['events_per_s']:,} events/s ({figures['events_per_s_core']:,} a core), "
-            f"{figures['peak_rss_mb']:,.0f} MB, digest {figures['digest']}"
-        ),
-    ]
-    for name, segments in figures["segments"].items():
-        lines += ["", f"{name:24} customers   share        spend   entries   flaps  days in"]
-        for segment, one in segments.items():
-            days = "" if one["stay_days"] is None else f"{one['stay_days']:.1f}"
-            lines.append(
-                f"  {segment:22} {one['customers']:9,} {one['share']:7.1%} {one['spend']:12,.0f} "
-                f"{one['entries']:9,} {one['flaps']:7,} {days:>8}"
-            )
-    if result.fit.misfit_count:
-        lines += ["", f"{result.fit.misfit_count:,} rows did not fit:"]
-        lines += [f"  {count:,} x {reason}" for reason, count in sorted(result.fit.misfits.items())]
-        lines.append("for example " + ", ".join(f"row {row} ({reason})" for row, reason in result.fit.examples))
-    return "\n".join(lines)

@@ -51,6 +51,9 @@ def simulate(
         float,
         typer.Option("--duplicates", min=0, max=1, help="Share of events sent twice, as a retrying producer does."),
     ] = 0.0,
+    copies: Annotated[
+        int, typer.Option("--copies", min=1, help="With --out FILE.parquet: every customer so many times.")
+    ] = 1,
     into_kafka: Annotated[bool, typer.Option("--produce", help="Send the events to the input topics.")] = False,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.001, help="Events a second; without it, no limit.")
@@ -61,6 +64,7 @@ def simulate(
     """Generate the clicks, purchases, e-mails and profiles of simulated customers, in time order.
 
     Events are JSON lines with a `topic`, as `segstream produce` reads them; --produce sends them itself. The
+    To a file named .parquet they are written as such, --copies times, each copy with ids and hours of its own. The
     truth file has one JSON object a customer; its `lifecycle` is certain at the end of a run of 240 days or
     more.
     """
@@ -69,12 +73,19 @@ def simulate(
     settings = Settings.load(brokers=brokers, prefix=prefix, seed=seed)
     if into_kafka and out is not None:
         raise SegstreamError("--produce and --out exclude each other", "leave one of them out")
+    as_parquet = out is not None and out.suffix == ".parquet"
+    if copies > 1 and not as_parquet:
+        raise SegstreamError("--copies is for Parquet files", "name a file: --out events.parquet")
     start_ms = _start_ms(start)
     if truth is not None:
         _write_truth(truth, settings.seed, customers, days, start_ms)
     made = events(settings.seed, customers, days, start_ms, duplicate_share=duplicates)
     try:
-        if into_kafka:
+        if out is not None and as_parquet:
+            from stream.backtest.multiply import multiply
+
+            typer.echo(f"{multiply(made, copies, out):,} events written to {out}", err=True)
+        elif into_kafka:
             asyncio.run(_produce(settings, made, rate))
         else:
             _print(made, out, rate)
