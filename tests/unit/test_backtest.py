@@ -123,7 +123,7 @@ def test_it_is_what_a_worker_would_publish(rows: list[dict[str, Any]], jsonl: Pa
     replica.execute(0, journal.Adopt(0, "definitions", "", 0, 0), {})
     published = []
     for start in range(0, len(rows), 500):
-        batch = list(enumerate(rows[start : start + 500], start + 1))
+        batch = list(enumerate(rows[start : start + 500], start))
         inputs = {
             kind: decode(kind, [Record(n, None, encode(row), 0) for n, row in batch if row["topic"] == topic])
             for kind, topic in enumerate(TOPICS)
