@@ -277,10 +277,16 @@ class Partition:
         """Records of others lie before our own: entries of older epochs do no harm, a newer claim ends us."""
         reader = JournalReader(self.number, self.replica.epoch)
         gap = self._log.read("segment-journal", self.number, self.progress.journal_next, offset, committed=False)
-        async for records in gap:
-            for record in records:
-                if isinstance(reader.accept(record.offset, record.value), journal.Claim):
-                    raise FencedError
+        try:
+            async for records in gap:
+                for record in records:
+                    if isinstance(reader.accept(record.offset, record.value), journal.Claim):
+                        raise FencedError
+        except SegstreamError:
+            first, _ = await self._log.bounds("segment-journal", self.number, committed=False)
+            if first > self.progress.journal_next:  # we slept for days: only a newer owner deletes what we did not read
+                raise FencedError from None
+            raise
 
     async def _publish(self, offset: int, outcome: Outcome, taken: Taken | None) -> None:
         """Step 4. Nothing is awaited but room in the producer: acks are collected in order by _drain."""
@@ -313,6 +319,8 @@ class Partition:
         """Copy a slice between two batches; the transaction itself runs beside live events."""
         if self._committing is not None:
             if self._committing.done():
+                if self._committing.cancelled():  # by close: our own run was fenced while we were being released
+                    raise FencedError
                 self._committing.result()
                 self._committing = None
             return
