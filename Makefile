@@ -11,18 +11,19 @@ AUDIT_VENV := $(VENV)/audit
 PIP_AUDIT_VERSION := 2.10.1
 ARGS ?=
 SEEDS ?= 1000
+FIRST ?= 0
 
 # The first interpreter that really runs (a version manager's stand-in may exist and not run) and is new enough.
 FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check simulation bench bench-scale audit fmt reference lock clean
+.PHONY: help demo test check simulation bench audit fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'Flags of a command: make demo ARGS="--json". After set-up the command is $(BIN)/segstream.'
 
@@ -38,14 +39,11 @@ check: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n
-	@$(BIN)/python -m tests.simulation $(SEEDS)
+simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n FIRST=m
+	@$(BIN)/python -m tests.simulation $(SEEDS) $(FIRST)
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
 	@$(BIN)/segstream bench throughput --json $(ARGS)
-
-bench-scale: $(STAMP) ## one and two workers, up to a million customers: writes docs/scaling.*
-	@$(BIN)/segstream bench scaling --publish docs $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of what requirements.lock pins
 	@$(BIN)/python -m venv $(AUDIT_VENV)

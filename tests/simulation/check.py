@@ -2,79 +2,199 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
-from models.customers import row as r
-from tests.simulation.memory_log import COMMITTED
-from tests.simulation.scenario import Run, uninterrupted
+from stream.codec import journal
+from stream.codec.documents import seq_of
+from stream.codec.state import CHECKPOINT_KEY
+from stream.kafka.partitioner import partition_of
+from stream.worker.recovery import JournalReader, read_inputs
+from stream.worker.replica import Replica, rule_of
+from stream.worker.steady_clock import CLOCK_JUMP_SECONDS
+from tests.kafka.agreement import numbers_of, numbers_wanted, segments_of
+from tests.oracle import judge, value_tier
+from tests.simulation.documents import all_documents
+from tests.simulation.scale import scaled_down
+from tests.simulation.scenario import Run
+from tests.simulation.traffic import partition as place_of
+from tests.simulation.virtual_time import START_MS
+from tests.simulation.worker import settings_of
+from tests.simulation.world import Stored
+
+T = TypeVar("T")
 
 
 def check(run: Run) -> None:
     """Raise AssertionError naming the promise that was broken."""
-    replica, expected = uninterrupted(run.world)
-    _same_changes(run, expected)
-    _nothing_lost_or_double(run)
-    _same_rows(run, replica)
-    _memberships_are_current(run)
-
-
-def _same_changes(run: Run, expected: dict[int, bytes]) -> None:
-    """Every copy of a change has the same bytes, and they are those of an uninterrupted execution; none is missing."""
-    published: dict[int, bytes] = {}
-    for record in run.world.shelves["segment-changes", 0].records:
-        value = record.value or b""
-        seq = orjson.loads(value)["seq"]
-        assert published.setdefault(seq, value) == value, f"two copies of change {seq} differ"
-    assert published.keys() == expected.keys(), "changes are missing or invented"
-    assert published == expected, "a change differs from the uninterrupted execution"
-
-
-def _nothing_lost_or_double(run: Run) -> None:
-    """Counts and sums of every customer are those of what was sent."""
-    assert run.final is not None
-    engine = run.final.replica.engine
-    assert engine is not None
-    for customer, slot in engine.table.items():
-        row = engine.table.rows[slot]
-        mine = [event for event in run.sent if event["customer_id"] == customer]
-        orders = [e["amount"] for e in mine if e["kind"] == 1 and e["amount"] > 0]
-        assert row["count"][r.CLICKS] == sum(e["kind"] == 0 for e in mine), f"clicks of {customer}"
-        assert row["count"][r.ORDERS] == len(orders), f"orders of {customer}"
-        assert row.spend_minor == round(sum(orders) * 100), f"spend of {customer}"
-        assert row["count"][r.OPENS] == sum(e.get("action") == "open" for e in mine), f"opens of {customer}"
-        assert row.newest_ms == max(e["ts"] for e in mine), f"newest event of {customer}"
-    assert {customer for customer, _ in engine.table.items()} == {event["customer_id"] for event in run.sent}, (
-        "a customer is missing"
+    assert not run.errors, run.errors
+    assert not run.peaks.exceeded(), run.peaks.exceeded()
+    with scaled_down():
+        for number in range(run.scenario.partitions):
+            replica, changes, letters = uninterrupted(run, number)
+            _same_changes(run, number, changes)
+            _same_dead_letters(run, number, letters)
+            _same_rows(run, replica)
+            _as_the_oracle_says(run, replica)
+            _memberships_are_current(run, number)
+            _nothing_declared_ahead_of_time(run, number)
+    letters_sent = sum(
+        len(run.world.shelves["segment-dead-letters", n].records) for n in range(run.scenario.partitions)
     )
+    assert letters_sent or not run.sent.rubbish, "rubbish vanished"
 
 
-def _same_rows(run: Run, replica: Any) -> None:
-    assert run.final is not None
-    ours, theirs = run.final.replica.engine, replica.engine
+def uninterrupted(run: Run, number: int) -> tuple[Replica, dict[int, bytes], dict[bytes, bytes]]:
+    """One execution of the journal from its beginning: replica, changes by seq, dead letters by address."""
+    rule = rule_of(settings_of(run.scenario.partitions, run.scenario.clock, ""))
+    replica = Replica(number, rule, all_documents(run.world).get, partition_of)
+    changes: dict[int, bytes] = {}
+    letters: dict[bytes, bytes] = {}
+    archive: Any = Archive(run)
+    reader = JournalReader(number, -1)
+    for record in run.world.shelves["segment-journal", number].records:
+        entry = reader.accept(record.offset, record.value or b"")
+        if entry is None:
+            continue
+        inputs = _at_once(read_inputs(archive, replica, entry)) if isinstance(entry, journal.Batch) else {}
+        outcome = replica.execute(record.offset, entry, inputs)
+        changes.update({outcome.first_seq + i: value for i, (_, value) in enumerate(outcome.changes)})
+        letters.update({_address(value): value for _, value in outcome.dead_letters})
+    return replica, changes, letters
+
+
+class Archive:
+    """A log that only reads, at once, and also what was deleted."""
+
+    def __init__(self, run: Run) -> None:
+        self._shelves = run.world.shelves
+
+    async def read(self, topic: str, partition: int, start: int, end: int, *, committed: bool) -> Any:
+        """See stream.worker.log.Log.read."""
+        yield self._shelves[topic, partition].between(start, end, committed=committed)
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of what waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("it waits")
+
+
+def _address(letter: bytes) -> bytes:
+    fields = orjson.loads(letter)
+    return orjson.dumps([fields["topic"], fields["partition"], fields["offset"]])
+
+
+def _same_changes(run: Run, number: int, expected: dict[int, bytes]) -> None:
+    """Every copy has the bytes of an uninterrupted execution, also those of fenced workers; none is missing, and the
+    first copies come in order: a crash leaves a prefix, never a hole.
+    """
+    last = 0
+    for record in run.world.shelves["segment-changes", number].records:
+        value = record.value or b""
+        seq = seq_of(value)
+        assert seq in expected, f"change {number}-{seq} was invented"
+        assert value == expected[seq], f"change {number}-{seq} differs from the uninterrupted execution"
+        assert seq <= last + 1, f"change {number}-{seq} came before {number}-{last + 1}"
+        last = max(last, seq)
+    assert last == len(expected), f"{len(expected) - last} changes of partition {number} are missing"
+
+
+def _same_dead_letters(run: Run, number: int, expected: dict[bytes, bytes]) -> None:
+    """The same of dead letters, by address."""
+    found = set()
+    for record in run.world.shelves["segment-dead-letters", number].records:
+        address = _address(record.value or b"")
+        assert expected.get(address) == record.value, f"dead letter {address!r} differs or was invented"
+        found.add(address)
+    assert found == expected.keys(), "dead letters are missing"
+
+
+def _same_rows(run: Run, replica: Replica) -> None:
+    """The last owner's rows are those of the uninterrupted execution, to the bit."""
+    ours, theirs = run.final[replica.partition].replica.engine, replica.engine
     assert ours is not None
+    assert theirs is not None
     count = len(ours.table)
     assert list(ours.table.items()) == list(theirs.table.items()), "slots differ"
     assert ours.table.rows[:count].tobytes() == theirs.table.rows[:count].tobytes(), "rows differ"
     assert np.array_equal(ours.table.due_ms[:count], theirs.table.due_ms[:count]), "due times differ"
+    assert run.final[replica.partition].replica.positions == replica.positions, "positions differ"
 
 
-def _memberships_are_current(run: Run) -> None:
-    """The last membership of every customer is that of the rows: no stale one wins."""
-    assert run.final is not None
-    engine = run.final.replica.engine
+def _as_the_oracle_says(run: Run, replica: Replica) -> None:
+    """Counts, sums, times and segments of every customer are those of what was sent: nothing lost or double."""
+    engine = replica.engine
     assert engine is not None
-    newest: dict[bytes, Any] = {}
-    for record in run.world.shelves["segment-memberships", 0].records:
-        if record.transaction is not None and record.transaction.state == COMMITTED:
-            newest[record.key or b""] = orjson.loads(record.value or b"")
+    mine = [
+        (topic, event)
+        for topic, event in run.sent.events
+        if place_of(event["customer_id"], run.scenario.partitions) == replica.partition
+    ]
+    cuts = engine.judge.definitions.cuts["value"]
+    if engine.judge.snapshot is not None:
+        cuts = engine.judge.snapshot.cuts["value"]
+    wanted = judge(mine, replica.stream_ms, (cuts[0], cuts[1], cuts[2])).customers
+    assert {customer_id for customer_id, _ in engine.table.items()} == wanted.keys(), "customers missing or invented"
+    for customer_id, slot in engine.table.items():
+        row, customer = engine.table.rows[slot], wanted[customer_id]
+        found, right = numbers_of(row), numbers_wanted(customer)
+        different = {name: (value, right[name]) for name, value in found.items() if value != right[name]}
+        assert not different, f"{customer_id} (what is, what should be): {different}"
+        segments = segments_of(row, engine.judge)
+        assert segments["lifecycle"] == customer.lifecycle, f"lifecycle of {customer_id}"
+        tier = value_tier(customer.orders, customer.net_minor, (cuts[0], cuts[1], cuts[2]))
+        assert segments["value"] == tier, f"value of {customer_id}"
+
+
+def _memberships_are_current(run: Run, number: int) -> None:
+    """A stale membership never wins: of each customer they only go forward, and the last is that of the row."""
+    engine = run.final[number].replica.engine
+    assert engine is not None
+    newest: dict[bytes, Stored] = {}
+    seqs: dict[bytes, int] = {}
+    for record in run.world.shelves["segment-memberships", number].records:
+        if record.committed:
+            key, seq = record.key or b"", orjson.loads(record.value or b"")["seq"]
+            assert seq >= seqs.get(key, 0), f"a stale membership of {key!r} came after a newer one"
+            newest[key], seqs[key] = record, seq
     for customer, slot in engine.table.items():
         row = engine.table.rows[slot]
-        member = newest[customer.encode()]
+        if not row.seq:
+            continue
+        member = orjson.loads(newest[customer.encode()].value or b"")
         assert member["seq"] == row.seq, f"membership of {customer} is stale"
-        for d, dimension in enumerate(engine.judge.definitions.dimensions[:-1]):
+        for d, dimension in enumerate(engine.judge.definitions.dimensions):
             name = engine.judge.segment_name(d, int(row.segment[d]))
-            assert member["segments"][dimension.name]["segment"] == name, f"{dimension.name} of {customer}"
-    assert newest[b"_checkpoint"]["seq"] == engine.counters[0], "the last checkpoint is not the last state"
+            there = member["segments"].get(dimension.name)
+            assert (there["segment"] if there else None) == name, f"{dimension.name} of {customer}"
+    _subscribers_can_start(run, number)
+    assert seqs[b"_checkpoint"] == engine.counters[0], "the last checkpoint is not the last state"
+
+
+def _subscribers_can_start(run: Run, number: int) -> None:
+    """Whoever starts from the memberships at a checkpoint finds every later change where it says to read on."""
+    last = {
+        seq_of(record.value or b""): record.offset for record in run.world.shelves["segment-changes", number].records
+    }
+    for record in run.world.shelves["segment-memberships", number].records:
+        if record.committed and record.key == CHECKPOINT_KEY:
+            mark = orjson.loads(record.value or b"")
+            later = [seq for seq, offset in last.items() if seq > mark["seq"] and offset < mark["changes_offset"]]
+            assert not later, f"a subscriber from the checkpoint at {mark['seq']} would miss {later}"
+
+
+def _nothing_declared_ahead_of_time(run: Run, number: int) -> None:
+    """Whatever clocks are set to: no entry says that a time has come which has not."""
+    for record in run.world.shelves["segment-journal", number].records:
+        entry = journal.decode(record.value or b"")
+        if isinstance(entry, journal.Batch | journal.Tick):
+            ahead_ms = entry.stream_ms - START_MS - record.timestamp
+            assert ahead_ms <= CLOCK_JUMP_SECONDS * 1000, f"entry {number}/{record.offset} is {ahead_ms} ms ahead"

@@ -7,6 +7,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any
 
+START_MS = 1_700_000_000_000  # the wall clock when a run begins
+
 
 class _Selector(selectors.SelectSelector):
     """Waits for nobody: what would be waited for has happened."""
@@ -19,7 +21,8 @@ class _Selector(selectors.SelectSelector):
         """Let the time pass that would have been waited."""
         if timeout is None:
             raise RuntimeError("every task waits for another: a deadlock")
-        self.now_s += max(timeout, 0.0)
+        if timeout > 0.0:
+            self.now_s += timeout
         return []
 
 
@@ -36,16 +39,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The clock of a simulated process: stream.clock's two functions, in virtual time."""
+    """The clock of a simulated machine: stream.clock's two functions, in virtual time. The wall clock can be set."""
 
-    START_MS = 1_700_000_000_000
-
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.set_by_s = 0.0
 
     def wall_ms(self) -> int:
         """Epoch milliseconds."""
-        return self.START_MS + int(self._loop.time() * 1000)
+        return START_MS + int((self._loop.time() + self.set_by_s) * 1000)
 
     def monotonic_s(self) -> float:
         """Seconds."""

@@ -1,0 +1,61 @@
+"""The documents of a run: two definitions, two models."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import orjson
+
+from models.clusters.snapshot import Cluster, Snapshot
+from models.definitions.document import Definitions
+from models.definitions.language import parse
+from models.features.catalogue import CLUSTER_FEATURES
+from stream.codec.definitions import encode_snapshot, plain, shipped_text
+from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
+from tests.simulation.virtual_time import START_MS
+from tests.simulation.world import World
+
+SECOND = "second"  # stands for the path of the definitions that a rollout brings
+
+
+@cache
+def load(path: str) -> tuple[Definitions, bytes]:
+    """Like stream.codec.definitions.load, for the two of a run."""
+    text = shipped_text()
+    if path == SECOND:
+        changed = text.replace("recent_engaged in 30 days >= 2", "recent_engaged in 30 days >= 1")
+        assert changed != text
+        text = changed
+    document = plain(text)
+    return parse(document), orjson.dumps(document)
+
+
+@cache
+def model(version: int) -> bytes:
+    """A model of two clusters, as the trainer would publish it."""
+    width = len(CLUSTER_FEATURES)
+    clusters = tuple(Cluster(i + 1, (float(2 * i - version),) * width, 0.5, 1.0, f"label {i}") for i in range(2))
+    snapshot = Snapshot(
+        version=version,
+        features=CLUSTER_FEATURES,
+        center=(1.0,) * width,
+        scale=(1.0,) * width,
+        clip=4.0,
+        clusters=clusters,
+        cuts={"value": (10.0 * version, 500.0, 2000.0)},
+        as_of_ms=START_MS,
+        vector_count=1,
+        lineage=(),
+        seed=1,
+        learner="kmeans",
+        next_id=3,
+    )
+    return encode_snapshot(snapshot)
+
+
+def all_documents(world: World) -> Documents:
+    """Everything that was published in a run."""
+    documents = Documents(load("")[0])
+    for topic in (DEFINITIONS_TOPIC, MODELS_TOPIC):
+        documents.add(topic, world.shelves[topic, 0].records)
+    return documents
