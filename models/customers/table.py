@@ -104,8 +104,11 @@ class Table:
             return
         if int(slots.max()) >= self.customers_max:
             raise TableFull
-        self.rows[slots] = rows
-        self.due_ms[slots] = due_ms
+        first, last = int(slots[0]), int(slots[-1])
+        lies_together = last - first + 1 == len(slots) and bool((np.diff(slots) == 1).all())
+        places = slice(first, last + 1) if lies_together else slots  # copied as a whole: half the time
+        self.rows[places] = rows
+        self.due_ms[places] = due_ms
         self.names.put(slots, ids if isinstance(ids, Packed) else pack(ids))
 
     def hasten(self, retention_ms: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -177,8 +178,12 @@ def _rounded(x: float) -> float:
 
 
 def seq_of(value: bytes) -> int:
-    """The seq of a change's record value."""
-    return int(orjson.loads(value)["seq"])
+    """The seq of a change's record value: from its event_id, which comes first, or else from the whole of it."""
+    found = _EVENT_ID(value)
+    return int(found[1]) if found else int(orjson.loads(value)["seq"])
+
+
+_EVENT_ID = re.compile(rb'\{"event_id":"\d+-(\d+)",').match  # a third of the time that parsing takes
 
 
 def encode_membership(row: Any, judge: Judge, customer_id: str, until: list[int], following: list[int]) -> bytes:
