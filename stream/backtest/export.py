@@ -42,11 +42,12 @@ def write_members(path: Path, customers: Customers, outcome: Outcome, variant: i
         columns[dimension] = values.dictionary_decode()
         columns[f"{dimension}_since"] = _time(customers.since_ms[variant][:, d])
         columns[f"{dimension}_valid_until"] = _time(customers.valid_until_ms[variant][:, d])
+    table = pa.table(columns).filter(pa.array(customers.first_ms > 0))
     try:
-        pq.write_table(pa.table(columns), path, compression="zstd")
+        pq.write_table(table, path, compression="zstd")
     except OSError as error:
         raise SegstreamError(f"{path} cannot be written ({error.strerror})", "give another path") from error
-    return len(customers)
+    return len(table)
 
 
 def _time(ms: NDArray[np.int64]) -> pa.Array:

@@ -39,13 +39,17 @@ class Options:
     shape: Shape
     first_ms: int  # of the first event
     customers_max: int
+    retention_ms: int = 0  # of silence, after which a customer leaves; 0: never
     keep_entries: bool = False  # when each customer entered each segment, for comparisons
     changes_folder: str = ""  # where the change log of the first variant is written, "" for nowhere
 
 
 @dataclass(slots=True)
 class Customers:
-    """Customers of some partitions as columns, at one moment; `segments` and `since_ms` by variant [n, dimensions]."""
+    """Customers of some partitions as columns, at one moment; `segments` and `since_ms` by variant [n, dimensions].
+
+    Who has left after a long silence keeps a place, with nothing in it (`first_ms` 0).
+    """
 
     ids: list[str]
     partition: NDArray[np.int64]
@@ -61,6 +65,11 @@ class Customers:
 
     def __len__(self) -> int:
         return len(self.first_ms)
+
+    @property
+    def present(self) -> int:
+        """How many have not left."""
+        return int((self.first_ms > 0).sum())
 
 
 @dataclass(slots=True)
@@ -84,7 +93,7 @@ class PartitionRun:
     def __init__(self, number: int, options: Options) -> None:
         self.number = number
         self._options = options
-        judges = [judge_of(variant.definitions, variant.snapshot) for variant in options.variants]
+        judges = [judge_of(variant.definitions, variant.snapshot, options.retention_ms) for variant in options.variants]
         self._engines = [Engine(judge, options.customers_max) for judge in judges]
         self._tallies = [
             Tally(variant.definitions, options.first_ms, keep_entries=options.keep_entries)
@@ -132,13 +141,14 @@ class PartitionRun:
         """Vectors and amounts of a share of the customers: one in `rotation`, or fewer so that `most` suffice."""
         engine = self._engines[0]
         stride = max(rotation, -(-len(engine.table) // most))
-        return engine.sample(np.arange(interval % stride, len(engine.table), stride), at_ms)
+        slots = np.arange(interval % stride, len(engine.table), stride)
+        return engine.sample(slots[engine.table.rows["first_ms"][slots] > 0], at_ms)
 
     def adopt(self, snapshot: Snapshot, at_ms: int) -> None:
         """A new model comes into force for the variants that are trained: everybody is judged again."""
         for variant, engine in enumerate(self._engines):
             if self._options.variants[variant].trained:
-                engine.adopt(judge_of(engine.judge.definitions, snapshot), at_ms)
+                engine.adopt(judge_of(engine.judge.definitions, snapshot, self._options.retention_ms), at_ms)
                 self._take(variant, engine.sweep(np.arange(len(engine.table)), at_ms), None)
 
     def customers(self, at_ms: int) -> Customers:

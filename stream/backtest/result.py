@@ -140,7 +140,7 @@ class Result:
             "segments": {name: self.segment_figures(0, d) for d, name in enumerate(main.dimensions)},
             "definition": main.definitions.digest,
             "models": len(main.models),
-            "customers": len(self.customers),
+            "customers": self.customers.present,
             "first": iso(self.first_ms),
             "last": iso(self.last_ms),
             "partitions": self.partitions,

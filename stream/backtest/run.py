@@ -52,6 +52,7 @@ class Task:
     customers_max: int = 2_000_000
     moments: tuple[int, ...] = ()
     until_ms: int | None = None
+    retention_ms: int = 0
     since_ms: int = 0
     keep_entries: bool = False
     changes_folder: str = ""
@@ -125,7 +126,15 @@ def _run(sources: Sequence[Source], task: Task, watch: Watch, folder: Path | Non
     if first is None:
         raise _no_event(sources, fitter)
     first_ms = int(first["ts_ms"][0])
-    options = Options(task.variants, task.shape, first_ms, task.customers_max, task.keep_entries, task.changes_folder)
+    options = Options(
+        task.variants,
+        task.shape,
+        first_ms,
+        task.customers_max,
+        task.retention_ms,
+        task.keep_entries,
+        task.changes_folder,
+    )
     team = crew(options, task.partitions, task.processes)
     try:
         return _played(sources, task, watch, fitter, team, blocks, first_ms)

@@ -53,11 +53,12 @@ def _count(
         change = changes[i]
         d, slot, now = change.dimension, change.slot, change.decided_ms
         old = min(first[d] + change.previous, ends[d] - 1)
-        new = min(first[d] + change.segment, ends[d] - 1)
+        new = min(first[d] + max(change.segment, 0), ends[d] - 1)  # who leaves is in none
         day = now // DAY_MS - first_day
         triggers[change.trigger] += 1
         flows[old, new] += 1
-        sizes[day, new] += 1
+        if change.segment > 0:
+            sizes[day, new] += 1
         if change.previous > 0:
             sizes[day, old] -= 1
             stays[old] += 1

@@ -346,4 +346,5 @@ def _task(settings: Settings, variants: tuple[Variant, ...], partitions: int, pr
         partitions=partitions,
         processes=processes,
         customers_max=settings.customers_max,
+        retention_ms=settings.retention_days * DAY_MS,
     )

@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("simulate", "stream.cli.simulate", "Generate seeded customers whose true segment is known."),
     Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
     Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
+    Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),
     Command("topics", "stream.cli.topics", "Create the topics, or check the existing ones."),
     Command("broker", "stream.cli.broker", "Run a real Kafka on this machine, for development."),
