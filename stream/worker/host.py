@@ -145,7 +145,10 @@ class Host:
             await self._log.stop()
 
     async def _release_last(self, number: int) -> None:
-        live = self.partitions[number].progress.live
+        partition = self.partitions.get(number)
+        if partition is None:
+            return  # fenced since we were asked: what is left of it is the newer owner's
+        live = partition.progress.live
         try:
             await self._release(number)
         except (SegstreamError, LogUnavailableError, KafkaError, OSError) as error:

@@ -14,6 +14,7 @@ from stream.errors import SegstreamError
 from stream.kafka import client, topic_admin
 from stream.kafka.topics import TABLE, names
 from stream.settings import Settings
+from stream.worker.main import refuse_wrong_topics
 
 pytestmark = pytest.mark.kafka
 
@@ -69,6 +70,28 @@ def test_the_commands_say_it_and_exit_with_it(settings: Settings, capsys: pytest
     assert main(["topics", "check", *flags(settings), "--partitions", "2", "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert {finding["problem"] for finding in findings} == {"has 4 partitions, not 2"}
+
+
+def test_a_worker_refuses_topics_of_another_number_of_partitions(settings: Settings) -> None:
+    """All of them, or one input among the others: customers would not find their rows. It says what to do."""
+    asyncio.run(topic_admin.create(settings))
+    refuse_wrong_topics(settings)
+    with pytest.raises(SegstreamError, match="has 4 partitions, not 2") as refused:
+        refuse_wrong_topics(replace(settings, partitions=2))
+    assert "SEGSTREAM_PARTITIONS=4" in refused.value.advice
+
+    other = replace(settings, prefix=f"{settings.prefix}other.")
+
+    async def one_wrong() -> None:
+        admin = client.admin(other)
+        await admin.start()
+        await admin.create_topics([NewTopic(names(other).emails, 3, 1)])
+        await admin.close()
+
+    asyncio.run(one_wrong())
+    asyncio.run(topic_admin.create(other))
+    with pytest.raises(SegstreamError, match="emails has 3 partitions, not 4"):
+        refuse_wrong_topics(other)
 
 
 def test_too_few_brokers_are_told(settings: Settings) -> None:
