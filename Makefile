@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # An environment of its own: the auditor brings fifteen packages that nobody else needs.
 AUDIT_VENV := $(VENV)/audit
+# As above: Quix Streams is measured, not used.
+PEERS_VENV := $(VENV)/peers
 PIP_AUDIT_VERSION := 2.10.1
 ARGS ?=
 SEEDS ?= 1000
@@ -18,7 +20,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check simulation bench audit fmt reference lock clean
+.PHONY: help demo test check simulation bench audit bench-peers fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -54,6 +56,11 @@ audit: $(STAMP) ## known vulnerabilities of what requirements.lock pins
 		echo 'audit: NOT CLEAN. A table above says what to raise; a traceback or a skipped package, that the' >&2; \
 		echo 'advisory service was not reached, and then nothing was checked.' >&2; \
 		exit $$code; }
+
+bench-peers: $(STAMP) ## beside Quix Streams, Kafka Streams (where a JDK is) and plain Faust
+	@test -x $(PEERS_VENV)/bin/python || $(BIN)/python -m venv $(PEERS_VENV)
+	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@$(BIN)/python benchmarks/peers/compare.py --quix-python $(PEERS_VENV)/bin/python $(ARGS)
 
 fmt: $(STAMP) ## format, and mend what ruff can mend
 	$(BIN)/ruff format .

@@ -27,15 +27,19 @@ USER_FIELD, SYSTEM_FIELD = 11, 12  # of /proc/<pid>/stat, counted after the name
 
 
 class Child:
-    """A Python module run as a process of its own; use as a context manager.
+    """A Python module, or another program, run as a process of its own; use as a context manager.
 
     Parameters
     ----------
     module : run as `python -m module arguments`.
+    program : what runs it instead of `python -m`.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        self._command = [sys.executable, "-m", module, *arguments]
+    def __init__(
+        self, module: str, arguments: Sequence[str], *, program: Sequence[str] = (sys.executable, "-m")
+    ) -> None:
+        self._name = module
+        self._command = [*program, module, *arguments]
         self._ended = threading.Event()
         self._samples: list[tuple[int, float]] = []  # (wall ms, processor seconds)
         self.lines: list[str] = []  # of standard output, as they come
@@ -67,7 +71,7 @@ class Child:
             self._log.seek(0)
             tail = "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:])
             raise SegstreamError(
-                f"{self._command[2]} ended by itself with code {self._process.returncode}\n{tail}",
+                f"{self._name} ended by itself with code {self._process.returncode}\n{tail}",
                 "its last lines above say why",
             )
 

@@ -35,8 +35,8 @@ def clicks_at(state: dict[str, Any], ts_ms: int) -> float:
     return float(state["clicks"] * halved)
 
 
-def create_app(brokers: str, prefix: str) -> faust.App:
-    """The app."""
+def create_app(brokers: str, prefix: str, changes_topic: str) -> faust.App:
+    """The app; it reads `clicks` and `purchases` with the prefix."""
     app = faust.App(
         f"{prefix}plain-faust",
         broker=f"kafka://{brokers}",
@@ -49,7 +49,7 @@ def create_app(brokers: str, prefix: str) -> faust.App:
     )
     clicks = app.topic(f"{prefix}clicks", key_type=str, key_serializer="raw", value_serializer="json")
     purchases = app.topic(f"{prefix}purchases", key_type=str, key_serializer="raw", value_serializer="json")
-    changes = app.topic(f"{prefix}segment-changes", value_serializer="json")  # the bench has created it
+    changes = app.topic(changes_topic, value_serializer="json")  # the bench has created it
     customers: Any = app.Table("customers", partitions=PARTITIONS)
     counted = {"events": 0, "changes": 0}
 
@@ -86,12 +86,12 @@ def create_app(brokers: str, prefix: str) -> faust.App:
     return app
 
 
-def main(brokers: str, prefix: str) -> None:
+def main(brokers: str, prefix: str, changes_topic: str) -> None:
     """Run until killed."""
-    app = create_app(brokers, prefix)
+    app = create_app(brokers, prefix, changes_topic)
     # "WARN" in capitals: Faust takes the lower-case word for DEBUG
     faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False).execute_from_commandline()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

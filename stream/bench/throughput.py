@@ -31,6 +31,8 @@ PLAIN_SETTLE_SECONDS = 4.0  # left out at its start: it joins, opens its table, 
 PLAIN_START_SECONDS = 60.0  # until its first line: it creates topics and joins a group
 PLAIN_EVENTS = 200_000  # more than it can apply while it is measured
 PLAIN_PART = 5  # it is given this part of the customers, so that it is through its warm-up in seconds
+STILL_SECONDS = 5.0  # without another line: it has read all there is
+STRETCH_SECONDS_MAX = 180.0  # for warm-up, settling and the stretch: what takes longer is broken
 POLL_SECONDS = 0.1  # between two looks at its lines
 
 
@@ -50,18 +52,19 @@ def run(cache: Path, load: Load, plain_seconds: float, tell: Tell) -> dict[str, 
 
 
 async def _run(brokers: str, load: Load, snapshot: Any, plain_seconds: float, tell: Tell) -> dict[str, object]:
-    settings = _settings(brokers, load)
+    settings = load_settings(brokers, load)
     await running.prepare(settings, snapshot)
     tell("plain Faust")
     short = Load(PLAIN_EVENTS, max(load.customers // PLAIN_PART, 100), load.seed)
     plain = await _plain(dataclasses.replace(settings, prefix="plain."), short, plain_seconds)
     tell(f"segstream worker, {load.events:,} events")
-    ours = await _worker(settings, load)
+    ours = await worker_figures(settings, load)
     ratio = ours["worker_events_per_s"] / plain["plain_faust_events_per_s"]
     return {**plain, **ours, "ratio": round(ratio, 1), "customers": load.customers, "machine": facts()}
 
 
-def _settings(brokers: str, load: Load) -> Settings:
+def load_settings(brokers: str, load: Load) -> Settings:
+    """The worker's settings: defaults, and at least so many checkpoints in the run."""
     partitions = 4
     every = max(load.events // (partitions * CHECKPOINTS_EACH), CHECKPOINT_EVENTS_MIN)
     return running.settings_of(
@@ -74,33 +77,62 @@ async def _plain(settings: Settings, load: Load, seconds: float) -> dict[str, An
     """A stretch of the plain app's life, once it is through the warm-up and has settled; by its own count of events."""
     await running.prepare(settings, None)
     await running.send(settings, records(load))
-    with Child("stream.bench.plain_faust", [settings.brokers, settings.prefix]) as child:
-        deadline_s = monotonic_s() + PLAIN_START_SECONDS
-        while not child.lines and monotonic_s() < deadline_s:
-            child.check()
-            await asyncio.sleep(POLL_SECONDS)
-        deadline_s = monotonic_s() + PLAIN_SETTLE_SECONDS + seconds
-        while monotonic_s() < deadline_s:
-            child.check()
-            await asyncio.sleep(POLL_SECONDS)
-        found = (line.partition("{") for line in child.lines)  # Faust hides the cursor before the first line
-        reports = [plain_json.decode(brace + rest) for _, brace, rest in found if brace]
-        settled_ms = reports[0]["wall_ms"] + PLAIN_SETTLE_SECONDS * 1000 if reports else 0
-        settled = [one for one in reports if one["wall_ms"] >= settled_ms and one["events"] >= load.warm_up]
-        if len(settled) < 2:  # noqa: PLR2004 - two points make a rate
-            raise SegstreamError("the plain Faust app applied too few events to measure", "give it more seconds")
-        first, last = settled[0], settled[-1]
+    arguments = [settings.brokers, settings.prefix, f"{settings.prefix}segment-changes"]
+    child = Child("stream.bench.plain_faust", arguments)
+    found = await stretch(child, load.warm_up, PLAIN_SETTLE_SECONDS, seconds)
+    return {f"plain_faust_{name}": value for name, value in found.items()}
+
+
+async def stretch(child: Child, warm_up: int, settle_seconds: float, seconds: float) -> dict[str, Any]:
+    """A stretch of the life of a job that reports its count: after the warm-up and `settle_seconds`, so long at most.
+
+    Parameters
+    ----------
+    child : not started; prints lines of JSON with `wall_ms`, `events` and `changes`. It is killed at the end.
+
+    Raises
+    ------
+    SegstreamError : it ended by itself, or applied too little to measure.
+    """
+    with child:
+        reports = await _reports(child, warm_up, settle_seconds, seconds)
+        if len(reports) < 2:  # noqa: PLR2004 - two points make a rate
+            raise SegstreamError("the job applied too few events to measure", "give it more seconds, or more events")
+        first, last = reports[0], reports[-1]
         events = last["events"] - first["events"]
         cpu_s = child.cpu_seconds(first["wall_ms"], last["wall_ms"])
         return {
-            "plain_faust_events_per_s": round(events * 1000 / (last["wall_ms"] - first["wall_ms"])),
-            "plain_faust_cpu_us_per_event": _us(cpu_s, events),
-            "plain_faust_changes_per_event": round((last["changes"] - first["changes"]) / events, 3),
-            "plain_faust_events": events,
+            "events_per_s": round(events * 1000 / (last["wall_ms"] - first["wall_ms"])),
+            "cpu_us_per_event": _us(cpu_s, events),
+            "changes_per_event": round((last["changes"] - first["changes"]) / events, 3),
+            "events": events,
         }
 
 
-async def _worker(settings: Settings, load: Load) -> dict[str, Any]:
+async def _reports(child: Child, warm_up: int, settle_seconds: float, seconds: float) -> list[dict[str, Any]]:
+    """What it reported in the stretch, which ends early when there is nothing more to read."""
+    started_s = changed_s = monotonic_s()
+    begins_ms, seen = float("inf"), 0
+    reports, found = list[dict[str, Any]](), list[dict[str, Any]]()
+    while not found or found[-1]["wall_ms"] - begins_ms < seconds * 1000:
+        child.check()
+        await asyncio.sleep(POLL_SECONDS)
+        lines = child.lines[seen:]
+        seen += len(lines)
+        parts = (line.partition("{") for line in lines)  # Faust hides the cursor before the first line
+        if new := [plain_json.decode(brace + rest) for _, brace, rest in parts if brace]:
+            reports, changed_s = reports + new, monotonic_s()
+            through = next((one["wall_ms"] for one in reports if one["events"] >= warm_up), float("inf"))
+            begins_ms = max(reports[0]["wall_ms"] + settle_seconds * 1000, through)
+            found = [one for one in reports if one["wall_ms"] >= begins_ms]
+        if monotonic_s() - changed_s > (STILL_SECONDS if reports else PLAIN_START_SECONDS):
+            break
+        if monotonic_s() - started_s > STRETCH_SECONDS_MAX:
+            break
+    return found
+
+
+async def worker_figures(settings: Settings, load: Load) -> dict[str, Any]:
     """A worker gets a past from the warm-up and stops; a second one recovers, and is measured on everything after."""
     source = records(load)
     await running.send(settings, islice(source, load.warm_up))
