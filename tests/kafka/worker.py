@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess  # the worker under test is a process of its own
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,10 @@ def told(settings: Settings, **changed: Any) -> Settings:
 class Worker:
     """One worker process; its log is a file beside the test's other files."""
 
-    def __init__(self, settings: Settings, folder: Path, name: str) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, name: str, command: Sequence[str] = ("stream.cli", "worker")
+    ) -> None:
+        self.command = command  # module and arguments
         self._settings = settings
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,6 +84,12 @@ class Worker:
     def running(self) -> bool:
         """Whether there is a process."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The last process's id."""
+        assert self._process is not None, "never started"
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -102,7 +111,7 @@ class Worker:
                 environment[env_name(one.name)] = str(value)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stream.cli", "worker"], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", *self.command], env=environment, stdout=log, stderr=log
             )
 
     async def _is_ready(self) -> bool:
@@ -202,9 +211,10 @@ class Journal:
         await self._follower.stop()
 
     async def read(self) -> None:
-        """Take in what has been written."""
-        while found := await self._follower.records(WAIT_MS):
-            for record in found:
+        """Take in what has been written by now; a busy worker never pauses, so until silence would be too long."""
+        ends = await self._follower.end_offsets()
+        while any(position < ends[place] for place, position in (await self._follower.positions()).items()):
+            for record in await self._follower.records(WAIT_MS):
                 entry = self._readers[record.partition].accept(record.offset, record.value or b"")
                 self.claims += isinstance(entry, journal.Claim)
                 self.adoptions += isinstance(entry, journal.Adopt)
@@ -282,13 +292,14 @@ async def settle(log: Journal, final_ms: Mapping[int, int], *workers: Worker) ->
 
     async def settled() -> bool:
         seen = [await worker.metrics() for worker in workers if worker.running]
-        return all(_is_settled(seen, partition, time_ms) for partition, time_ms in final_ms.items())
+        return all(is_settled(seen, partition, time_ms) for partition, time_ms in final_ms.items())
 
     await until(log.has_applied_all, "end of the inputs", *workers)
     await until(settled, "end of stream time", *workers)
 
 
-def _is_settled(seen: list[dict[tuple[str, str], float]], partition: int, time_ms: int) -> bool:
+def is_settled(seen: list[dict[tuple[str, str], float]], partition: int, time_ms: int) -> bool:
+    """Whether a partition's owner has let time pass up to then, and nobody is due or to be judged anew."""
     label = f'partition="{partition}"'
     owner = max(seen, key=lambda one: one.get(("segstream_stream_time_timestamp_seconds", label), 0.0))
     reached_ms = owner.get(("segstream_stream_time_timestamp_seconds", label), 0.0) * 1000
