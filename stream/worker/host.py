@@ -196,7 +196,11 @@ class Host:
         self._member = member
 
     async def assigned(self, numbers: set[int], *, trainer: bool) -> None:
-        """The group gave us these partitions: keep what stays, let go of what went, claim what is new."""
+        """The group gave us these partitions; what fails ends the process here, and not somewhere in Faust."""
+        await self._guard("assignment", self._assign(numbers, trainer=trainer))
+
+    async def _assign(self, numbers: set[int], *, trainer: bool) -> None:
+        """Keep what stays, let go of what went, claim what is new."""
         if self._stopping:
             return
         self.wanted, self._joined = frozenset(numbers), True

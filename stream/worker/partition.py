@@ -355,15 +355,28 @@ class Partition:
             changes_next = max(changes_next, await asyncio.shield(last))
         for dead in self._dead_before_draft:
             await asyncio.shield(dead)
-        assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
         state = [record async for record in _unhurried(draft.state_records(changes_next))]
         memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
-        firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
+        firsts = await self._transact([("segment-state", state), ("segment-memberships", memberships)])
         self._cycle.written(firsts[0])
         self.progress.checkpoint_seq = draft.seq
         await self._forget(draft)
         seconds = self._clock.monotonic_s() - started
         self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
+
+    async def _transact(self, parts: list[tuple[str, list[Keyed]]]) -> list[int]:
+        """One transaction. The journal says who the owner is: a claimant that stood still between taking the identity
+        and its claim, or woke up and claimed with an identity that was taken meanwhile, is not to decide it.
+        """
+        assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
+        try:
+            return await self._transactions.write(parts)
+        except FencedError:
+            await self.verify_still_ours()
+            await self._transactions.close()
+            self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
+            await self.verify_still_ours()  # again: who claims after this look takes the identity first, and fences us
+            return await self._transactions.write(parts)
 
     async def _forget(self, draft: Draft) -> None:
         """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
