@@ -12,7 +12,6 @@ AUDIT_VENV := $(VENV)/audit
 PEERS_VENV := $(VENV)/peers
 PIP_AUDIT_VERSION := 2.10.1
 ARGS ?=
-SEEDS ?= 1000
 FIRST ?= 0
 
 # The first interpreter that really runs (a version manager's stand-in may exist and not run) and is new enough.
@@ -20,7 +19,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check simulation bench audit bench-peers fmt reference lock clean
+.PHONY: help demo test check simulation faults bench audit bench-peers fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -41,8 +40,13 @@ check: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
+simulation: SEEDS ?= 1000
 simulation: $(STAMP) ## crashes and takeovers against an in-memory log, SEEDS=n FIRST=m
 	@$(BIN)/python -m tests.simulation $(SEEDS) $(FIRST)
+
+faults: SEEDS ?= 27
+faults: $(STAMP) ## real workers and brokers killed, frozen and starved, SEEDS=n FIRST=m
+	@$(BIN)/python -m tests.faults $(SEEDS) --first $(FIRST) $(ARGS)
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
 	@$(BIN)/segstream bench throughput --json $(ARGS)
