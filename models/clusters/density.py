@@ -1,10 +1,4 @@
-"""River's DBSTREAM: groups of any shape, their number found and not given.
-
-Why not DenStream: River 0.26.1 computes a micro-cluster's radius as the norm of its squared sums minus the
-squared center, which is not the variance when there are several features: away from the origin it is 0, and
-everything merges. It also numbers micro-clusters by how many there are, so after a deletion a new one
-overwrites an old one.
-"""
+"""River's DBSTREAM: groups of any shape, their number found and not given."""
 
 from __future__ import annotations
 
@@ -75,7 +69,7 @@ class DensityClusterer:
     def _start(self) -> None:
         vectors, self._warmup = self._warmup, []
         model = cluster.DBSTREAM(
-            clustering_threshold=_radius(np.array(vectors[:RADIUS_SAMPLE])),
+            clustering_threshold=covering_radius(np.array(vectors[:RADIUS_SAMPLE])),
             fading_factor=FADING,
             cleanup_interval=CLEANUP_VECTORS,
             intersection_factor=SHARED_MIN,
@@ -116,7 +110,7 @@ def _trim(model: cluster.DBSTREAM) -> None:
                 del row[j]
 
 
-def _radius(z: npt.NDArray[np.float64]) -> float:
+def covering_radius(z: npt.NDArray[np.float64]) -> float:
     """Return the smallest radius whose greedy cover of z needs at most LEADERS_AIM leaders."""
     squared = distances_squared(z, z)
     apart = squared[squared > 0.0]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from models.clusters.chunked import ChunkedClusterer
 from models.clusters.density import DensityClusterer
+from models.clusters.denstream import DenStreamClusterer
 from models.clusters.kmeans import KMeansClusterer
 from models.clusters.learner import Clusterer, LearnerSettings
 
 LEARNERS: Mapping[str, Callable[[LearnerSettings], Clusterer]] = {
     "kmeans": KMeansClusterer,
+    "streamkmeans": ChunkedClusterer,
     "dbstream": DensityClusterer,
+    "denstream": DenStreamClusterer,
 }
 
 
