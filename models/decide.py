@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.changes import REASONS_MAX, SILENCE
-from models.clusters.assign import nearest
+from models.clusters.assign import nearest, place_of
 from models.compiled import kernel
 from models.customers.places import number, put
 from models.customers.row import GONE, LEFT, NEVER_MS, REVIEW, SINCE_TIMES
@@ -49,6 +49,10 @@ def decide(
             if not look:
                 continue
             new, runner_up, confidence = nearest(row, now, model, plan.dimensions[d].margin, current, work.raw, work.z)
+            young = now < number(row, SINCE_TIMES + d) + plan.dimensions[d].dwell_ms
+            if new != current and young and place_of(model, current) >= 0:
+                counters[SUPPRESSED] += 1
+                continue  # looked at again with the next event, or at the next review
         else:
             new, runner_up, confidence = answer(plan, d, current, work.truth, work.stack), -1, 1.0
             if new != current and _dwells(row, now, plan, d, current):

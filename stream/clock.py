@@ -13,3 +13,8 @@ def wall_ms() -> int:
 def monotonic_s() -> float:
     """Return seconds since an arbitrary start, never going back: for deadlines and durations."""
     return time.monotonic()
+
+
+def cpu_s() -> float:
+    """Return the processor time this process has used, in seconds: for shares of a core."""
+    return time.process_time()

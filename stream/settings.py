@@ -139,7 +139,13 @@ class Settings:
         2_592_000_000, "Stream time between two model snapshots, in ms (30 days).", low=1_000
     )
     learner: str = _setting("kmeans", "River clusterer that finds the behaviour clusters.")
-    clusters: int = _setting(6, "Clusters looked for, where the learner wants a number.", low=2, high=32)
+    clusters: int = _setting(0, "Clusters to find; 0 to find their number too.", low=0, high=32)
+    moved_max: float = _setting(
+        0.5, "A model that would move a larger share of customers or of their spend waits for approval.", low=0, high=1
+    )
+    trainer_core_share: float = _setting(
+        0.25, "Share of a core that the trainer's process may use, at low priority.", low=0.01, high=1
+    )
     seed: int = _setting(7, "Seed of the trainer and of the generator.", low=0, high=2**32 - 1)
     customers_max: int = _setting(
         2_000_000, "Customers of one partition at most: bounds memory (about 600 bytes each).", low=1

@@ -21,6 +21,7 @@ MODEL = np.dtype(
         ("cluster_count", np.int64),  # 0: everybody is unassigned
         ("cluster_id", np.int64, (CLUSTERS_MAX,)),
         ("prototype", np.float64, (CLUSTERS_MAX, FEATURES_MAX)),
+        ("reach_squared", np.float64, (CLUSTERS_MAX,)),  # farther away a customer is unassigned
         ("cut_recency_days", np.float64, (CUT_COUNTS["recency_days"],)),
         ("cut_orders", np.float64, (CUT_COUNTS["orders"],)),
         ("cut_spend", np.float64, (CUT_COUNTS["spend"],)),
@@ -48,6 +49,8 @@ def to_arrays(snapshot: Snapshot, defaults: Mapping[str, Sequence[float]]) -> Mo
     for position, cluster in enumerate(snapshot.clusters):
         row["cluster_id"][position] = cluster.id
         row["prototype"][position, :count] = cluster.prototype
+        if snapshot.reach_radii > 0.0 and cluster.radius > 0.0:
+            row["reach_squared"][position] = (snapshot.reach_radii * cluster.radius) ** 2
     return record
 
 
@@ -64,6 +67,7 @@ def empty_arrays(cuts: Mapping[str, Sequence[float]], feature_count: int) -> Mod
     row["feature_count"] = feature_count
     row["scale"] = 1.0  # also behind the last feature, so that no division by zero can hide there
     row["clip"] = NEVER_CLIP
+    row["reach_squared"] = NEVER_CLIP
     for name, count in CUT_COUNTS.items():
         row[f"cut_{name}"] = _cut_values(cuts, name, count)
     return record

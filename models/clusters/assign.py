@@ -46,7 +46,7 @@ def nearest(row: Any, now: int, model: Any, margin: float, current: int, raw: An
 
     The current cluster stays unless another is nearer by the share `margin` of the distance. Confidence is
     how much nearer the chosen prototype is than the best other one, 0 on the border; it is 0 when the margin
-    alone holds.
+    alone holds. Beyond the cluster's reach a customer is unassigned, and one who is in it stays by the margin.
     """
     vector(row, now, raw)
     if model.cluster_count == 0:
@@ -62,6 +62,9 @@ def nearest(row: Any, now: int, model: Any, margin: float, current: int, raw: An
         elif distance < second_distance:
             second, second_distance = k, distance
     other = model.cluster_id[second] if second >= 0 else NOBODY
+    reach = 1.0 + margin if model.cluster_id[best] == current else 1.0
+    if best_distance > reach * reach * model.reach_squared[best]:
+        return UNASSIGNED, model.cluster_id[best], 0.0
     held = place_of(model, current)
     if held >= 0 and held != best:
         hold = 1.0 - margin

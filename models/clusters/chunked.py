@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from river import cluster
 
-from models.clusters.learner import Center, LearnerSettings, finite_vector
+from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
 from models.clusters.seeding import extend_centers, seed_centers
 
 CHUNK_VECTORS = 50  # a cluster of 2 % still wins one vector of most chunks
@@ -25,14 +26,18 @@ class _Chunked(cluster.STREAMKMeans):
     """River's, with the chunk's learner started where the clusters are."""
 
     def __init__(self, centers: list[list[float]], seed: int) -> None:
-        super().__init__(chunk_size=CHUNK_VECTORS, n_clusters=len(centers), halflife=STEP, seed=seed)
-        self._chunk: list[dict[int, float]] = []
+        super().__init__(chunk_size=CHUNK_VECTORS, n_clusters=len(centers), halflife=STEP, seed=seed)  # type: ignore[no-untyped-call] # River
+        self._chunk: list[dict[Any, float]] = []
         self.weights = [1.0 / len(centers)] * len(centers)
         for label, center in enumerate(centers):
             self._kmeans.centers[label].update(enumerate(center))
         self.centers = self._kmeans.centers
 
-    def learn_one(self, x: dict[int, float], w: float | None = None) -> None:  # noqa: ARG002 - River's signature
+    def pace(self, times: float) -> None:
+        """How many times faster than usual the centers follow."""
+        self._kmeans.halflife = STEP * times
+
+    def learn_one(self, x: dict[Any, float], w: float | None = None) -> None:  # noqa: ARG002 - River's signature
         self._chunk.append(x)
         if len(self._chunk) < self.chunk_size:
             return
@@ -61,6 +66,7 @@ class ChunkedClusterer:
         self._settings = settings
         self._warmup: list[list[float]] = []
         self._model: _Chunked | None = None
+        self._hasty = 0  # vectors to learn in haste
 
     @property
     def warm(self) -> bool:
@@ -71,11 +77,17 @@ class ChunkedClusterer:
         """Learn one scaled vector. Raises ValueError, unchanged, if it is not finite or misshapen."""
         vector = finite_vector(z, self._settings.feature_count)
         if self._model is not None:
+            self._model.pace(HASTE if self._hasty > 0 else 1.0)
+            self._hasty = max(self._hasty - 1, 0)
             self._model.learn_one(dict(enumerate(vector)))
             return
         self._warmup.append(vector)
         if len(self._warmup) == self._settings.warmup_vectors:
             self._start()
+
+    def hasten(self, vectors: int) -> None:
+        """Forget HASTE times faster for the next `vectors`."""
+        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers in River's order; [] before the learner is warm."""

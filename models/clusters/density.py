@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from river import cluster
 
-from models.clusters.learner import Center, LearnerSettings, finite_vector
+from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
 from models.clusters.nearest import distances_squared
 
 FADING = 0.001  # a micro-cluster's weight halves in 1,000 vectors
@@ -39,6 +39,7 @@ class DensityClusterer:
         self._warmup: list[list[float]] = []
         self._model: cluster.DBSTREAM | None = None
         self._learned = 0
+        self._hasty = 0  # vectors to learn in haste
 
     @property
     def warm(self) -> bool:
@@ -54,6 +55,10 @@ class DensityClusterer:
         self._warmup.append(vector)
         if len(self._warmup) == self._settings.warmup_vectors:
             self._start()
+
+    def hasten(self, vectors: int) -> None:
+        """Forget HASTE times faster for the next `vectors`."""
+        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers of the connected micro-clusters, heaviest first; [] before it is warm."""
@@ -84,6 +89,8 @@ class DensityClusterer:
             self._step(model, vector)
 
     def _step(self, model: cluster.DBSTREAM, vector: list[float]) -> None:
+        model.fading_factor = FADING * HASTE if self._hasty > 0 else FADING
+        self._hasty = max(self._hasty - 1, 0)
         # River keeps this dict: never the caller's.
         model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
         self._learned += 1

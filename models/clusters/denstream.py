@@ -18,7 +18,7 @@ from river import cluster
 from river.cluster.denstream import DenStreamMicroCluster
 
 from models.clusters.density import LEADERS_MAX, PRIOR_VECTORS, RADIUS_SAMPLE, covering_radius
-from models.clusters.learner import Center, LearnerSettings, finite_vector
+from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
 from models.clusters.nearest import distances_squared
 
 FADING = 0.05  # a micro-cluster's weight halves in 20 time units
@@ -34,7 +34,7 @@ class _MicroCluster(DenStreamMicroCluster):
 
     __slots__ = ()
 
-    def insert(self, x: dict[int, float], timestamp: int) -> None:
+    def insert(self, x: dict[int, float], timestamp: int) -> None:  # what River calls it
         keep = 2.0 ** (-self.decaying_factor * (timestamp - self.last_edit_time))
         self.N = self.N * keep + 1.0
         for key, value in x.items():
@@ -66,24 +66,32 @@ class _DenStream(cluster.DenStream):
         )
         self._number = 0
 
+    def pace(self, times: float) -> None:
+        """How many times faster than usual weights fade."""
+        if self.decaying_factor == FADING * times:
+            return
+        self.decaying_factor = FADING * times
+        for micro in (*self.p_micro_clusters.values(), *self.o_micro_clusters.values()):
+            micro.decaying_factor = self.decaying_factor
+
     def _merge(self, point: dict[int, float]) -> None:
         for group in (self.p_micro_clusters, self.o_micro_clusters):
             key = self._get_closest_cluster_key(point, group)  # type: ignore[no-untyped-call] # River
-            if key < 0 or group[key].radius_with(point) > self.epsilon:
+            if key < 0 or group[key].radius_with(point) > self.epsilon:  # type: ignore[no-untyped-call] # River
                 continue
-            group[key].insert(point, self.timestamp)
-            if group is self.o_micro_clusters and group[key].calc_weight(self.timestamp) > self.mu * self.beta:
+            group[key].insert(point, self.timestamp)  # type: ignore[no-untyped-call] # River
+            if group is self.o_micro_clusters and group[key].calc_weight(self.timestamp) > self.mu * self.beta:  # type: ignore[no-untyped-call] # River
                 self.p_micro_clusters[key] = group.pop(key)
             return
         self._number += 1
-        self.o_micro_clusters[self._number] = _MicroCluster(point, self.timestamp, self.decaying_factor)
+        self.o_micro_clusters[self._number] = _MicroCluster(point, self.timestamp, self.decaying_factor)  # type: ignore[no-untyped-call] # River
         self._trim()
 
     def _trim(self) -> None:
         """Memory is bounded: of too many the lightest leave, noise first."""
         for group in (self.o_micro_clusters, self.p_micro_clusters):
             while len(group) > LEADERS_MAX:
-                del group[min(group, key=lambda key: (group[key].calc_weight(self.timestamp), key))]
+                del group[min(group, key=lambda key: (group[key].calc_weight(self.timestamp), key))]  # type: ignore[no-untyped-call] # River
 
 
 class DenStreamClusterer:
@@ -98,6 +106,7 @@ class DenStreamClusterer:
         self._settings = settings
         self._warmup: list[list[float]] = []
         self._model: _DenStream | None = None
+        self._hasty = 0  # vectors to learn in haste
 
     @property
     def warm(self) -> bool:
@@ -108,21 +117,27 @@ class DenStreamClusterer:
         """Learn one scaled vector. Raises ValueError, unchanged, if it is not finite or misshapen."""
         vector = finite_vector(z, self._settings.feature_count)
         if self._model is not None:
+            self._model.pace(HASTE if self._hasty > 0 else 1.0)
+            self._hasty = max(self._hasty - 1, 0)
             self._model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
             return
         self._warmup.append(vector)
         if len(self._warmup) == self._settings.warmup_vectors:
             self._start()
 
+    def hasten(self, vectors: int) -> None:
+        """Forget HASTE times faster for the next `vectors`."""
+        self._hasty = vectors
+
     def centers(self) -> list[Center]:
-        """Return the centers of connected micro-clusters, heaviest first; [] before it is warm or while all is noise."""
+        """Return the centers of connected micro-clusters, heaviest first; [] while cold or all is noise."""
         if self._model is None or not self._model.p_micro_clusters:
             return []
         model = self._model
         micro = [model.p_micro_clusters[key] for key in sorted(model.p_micro_clusters)]
         features = range(self._settings.feature_count)
         places = np.array([[one.center[j] for j in features] for one in micro])
-        weights = np.array([one.calc_weight(model.timestamp) for one in micro])
+        weights = np.array([one.calc_weight(model.timestamp) for one in micro])  # type: ignore[no-untyped-call] # River
         near = distances_squared(places, places) <= (REACH * model.epsilon) ** 2
         found = []
         for members in _connected(near):

@@ -7,21 +7,35 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from models.clusters.choice import Choice
+from models.clusters.parts import build, plain
+from models.clusters.preview import Preview
 from models.clusters.shape import (
     CUT_COUNTS,
     TRANSITION_KINDS,
     Cluster,
+    Persona,
     Snapshot,
+    Stay,
     Transition,
     check,
 )
 
 DOCUMENT_VERSION = 1  # of the JSON shape; raise it when a field changes meaning
+ACCOUNT: Mapping[str, Any] = {  # optional, absent at its default, so that older documents keep their digests
+    "personas": tuple[Persona, ...],
+    "choice": Choice,
+    "preview": Preview,
+    "held": bool,
+    "stays": tuple[Stay, ...],
+    "reach_radii": float,
+}
 
 
 def to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Return the snapshot as plain JSON values (dicts, lists, strings, numbers)."""
-    return {
+    account = {name: plain(getattr(snapshot, name)) for name in ACCOUNT if getattr(snapshot, name)}
+    return account | {
         "document_version": DOCUMENT_VERSION,
         "version": snapshot.version,
         "features": list(snapshot.features),
@@ -91,6 +105,7 @@ def from_document(document: Mapping[str, Any]) -> Snapshot:
             seed=_integer(document, "seed"),
             learner=_string(document, "learner"),
             next_id=_integer(document, "next_id"),
+            **{name: build(kind, document[name], name) for name, kind in ACCOUNT.items() if name in document},
         )
     )
 

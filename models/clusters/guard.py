@@ -9,8 +9,12 @@ import numpy.typing as npt
 
 from models.clusters.learner import Center
 from models.clusters.nearest import nearest
+from models.clusters.seeding import seed_centers
 
 Floats = npt.NDArray[np.float64]
+
+SPLIT_MIN = 5.0  # one heap cut in the middle has D 2.7, two that just show have 2; from 5 on nobody lies between
+HALF_MIN = 25  # members; fewer form heaps by chance
 
 
 def consolidate(centers: Sequence[Center], z: Floats, share_min: float, closeness_min: float) -> Floats:
@@ -32,6 +36,39 @@ def consolidate(centers: Sequence[Center], z: Floats, share_min: float, closenes
         else:
             break
     return prototypes
+
+
+def divided(prototypes: Floats, z: Floats, share_min: float, seed: int) -> Floats:
+    """Return the prototypes with the clearest cluster that hides two groups replaced by both, if there is one.
+
+    A cluster hides two when its members, split in two, lie on the line between the halves as two separate heaps:
+    Ashman's D of at least SPLIT_MIN, each half of at least `share_min` of z. Reference: Ashman, Bird and Zepf (1994),
+    Detecting Bimodality in Astronomical Datasets.
+    """
+    labels = nearest(z, prototypes)[0]
+    best, found = SPLIT_MIN, None
+    for place in range(len(prototypes)):
+        members = z[labels == place]
+        if len(members) < 2 * share_min * len(z) or len(members) < 2 * HALF_MIN:
+            continue
+        halves = seed_centers(members, 2, seed)
+        apart = ashman(members, halves, max(share_min * len(z), HALF_MIN)) if len(halves) > 1 else 0.0
+        if apart >= best:
+            best, found = apart, (place, halves)
+    if found is None:
+        return prototypes
+    return np.concatenate([np.delete(prototypes, found[0], axis=0), found[1]])
+
+
+def ashman(members: Floats, halves: Floats, count_min: float) -> float:
+    """Return Ashman's D of members projected on the line between two centers; 0 if a half has under `count_min`."""
+    first = nearest(members, halves)[0] == 0
+    if min(first.sum(), (~first).sum()) < count_min:
+        return 0.0
+    line = members @ (halves[1] - halves[0])
+    one, other = line[first], line[~first]
+    spread = np.sqrt((one.var() + other.var()) / 2.0)
+    return float(abs(one.mean() - other.mean()) / spread) if spread > 0.0 else float("inf")
 
 
 def radii(labels: npt.NDArray[np.int64], squared: Floats, count: int) -> Floats:

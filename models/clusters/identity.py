@@ -70,6 +70,12 @@ def match(
     return tuple(found[position] for position in range(len(new))), next_id
 
 
+def pairing(old: Floats, new: Floats) -> Labels:
+    """Return for each old prototype the position of its partner among as many new ones, at the least total distance."""
+    squared = ((old[:, None, :] - new[None, :, :]) ** 2).sum(axis=2)
+    return np.asarray(linear_sum_assignment(squared)[1], dtype=np.int64)
+
+
 def _costs(old: Floats, new: Floats, limit: float, overlap: Floats | None) -> Floats:
     distance = np.sqrt(((old[:, None, :] - new[None, :, :]) ** 2).sum(axis=2)) / limit
     if overlap is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from river import cluster
 
-from models.clusters.learner import Center, LearnerSettings, finite_vector
+from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
 from models.clusters.seeding import extend_centers, seed_centers
 
 STEP = 0.01  # River's "halflife": a center goes 1 % of the way to each vector it wins, so some 100 count
@@ -34,6 +34,7 @@ class KMeansClusterer:
         self._warmup: list[list[float]] = []
         self._model: cluster.KMeans | None = None
         self._weights: list[float] = []
+        self._hasty = 0  # vectors to learn in haste
 
     @property
     def warm(self) -> bool:
@@ -49,6 +50,10 @@ class KMeansClusterer:
         self._warmup.append(vector)
         if len(self._warmup) == self._settings.warmup_vectors:
             self._start()
+
+    def hasten(self, vectors: int) -> None:
+        """Forget HASTE times faster for the next `vectors`."""
+        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers in River's order; [] before the learner is warm."""
@@ -78,6 +83,8 @@ class KMeansClusterer:
             self._step(model, vector)
 
     def _step(self, model: cluster.KMeans, vector: list[float]) -> None:
+        model.halflife = STEP * HASTE if self._hasty > 0 else STEP
+        self._hasty = max(self._hasty - 1, 0)
         # Integer keys in order: no hash order in play.
         winner = model.learn_predict_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
         keep = 1.0 - WEIGHT_STEP

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+HASTE = 5.0  # times faster, after a drift: a rotation's sample outweighs all before it
+
 
 @dataclass(frozen=True, slots=True)
 class Center:
@@ -73,6 +75,10 @@ class Clusterer(Protocol):
         """Learn one scaled vector; it is copied. Raises ValueError, unchanged, if it is not finite or
         misshapen.
         """
+        ...
+
+    def hasten(self, vectors: int) -> None:
+        """Forget several times faster for the next `vectors`: after a drift the past misleads."""
         ...
 
     def centers(self) -> list[Center]:

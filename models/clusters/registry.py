@@ -17,6 +17,8 @@ LEARNERS: Mapping[str, Callable[[LearnerSettings], Clusterer]] = {
     "denstream": DenStreamClusterer,
 }
 
+NUMBERED = frozenset({"kmeans", "streamkmeans"})  # these must be told how many clusters to find
+
 
 def make_learner(name: str, settings: LearnerSettings) -> Clusterer:
     """Return a new learner by name. Raises ValueError for an unknown one, naming those there are."""

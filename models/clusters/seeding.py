@@ -27,7 +27,7 @@ def seed_centers(z: Floats, count: int, seed: int) -> Floats:
     rng = random.Random(seed)  # noqa: S311 - reproducible choice, not a secret
     best, best_inertia = z[:0], float("inf")
     for _ in range(TRIES):
-        centers = _settle(z, extend_centers(z, z[:0], count, rng))
+        centers = settle(z, extend_centers(z, z[:0], count, rng), ROUNDS)
         inertia = float(nearest(z, centers)[1].sum())
         if inertia < best_inertia:
             best, best_inertia = centers, inertia
@@ -52,8 +52,9 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
     return np.array(chosen[:count])
 
 
-def _settle(z: Floats, centers: Floats) -> Floats:
-    for _ in range(ROUNDS):
+def settle(z: Floats, centers: Floats, rounds: int) -> Floats:
+    """Return centers moved to the means of their members, at most so many rounds (Lloyd)."""
+    for _ in range(rounds):
         labels = nearest(z, centers)[0]
         moved = centers.copy()
         for position in range(len(centers)):

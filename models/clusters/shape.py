@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from models.clusters.choice import Choice
+from models.clusters.preview import Preview
 from models.customers.row import GONE
 
 CLUSTERS_MAX = 32  # more are not segments a marketer can address, and the kernel's record has room for these
@@ -59,13 +61,62 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Trait:
+    """One feature of a persona in plain units: the middle customer of the cluster, the middle of all, and how far the
+    means are apart, in deviations.
+    """
+
+    feature: str
+    value: float
+    average: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A feature's value in plain units, of two significant digits."""
+
+    feature: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A cluster as people speak of it.
+
+    `share`, `revenue_share`: its part (0..1) of sampled customers and of their spend. `traits`: furthest from average
+    first. `typical`: the sampled customer nearest to the prototype, rounded. `address`: how to speak to them.
+    """
+
+    id: int
+    share: float
+    revenue_share: float
+    traits: tuple[Trait, ...]
+    typical: tuple[Reading, ...]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """How confidence has turned out: of `count` customers assigned with at least `confidence` (and less than the next
+    entry's), the share that was in the same cluster a rotation later.
+    """
+
+    confidence: float
+    share: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A published model. A vector x is scored as z = clip((x - center) / scale, -clip, +clip), nearest
     prototype.
 
     `cuts` holds non-decreasing cut points by name (see CUT_COUNTS); a name may be missing while too few
     customers have bought, then the definitions' defaults apply. `next_id` is the first cluster id never given
-    out.
+    out. The rest tells people of it: `personas`; `choice`, why so many clusters; `preview`, whom it would move against
+    the model in force; `held`, that it moves too many and waits for approval; `stays`, how confidence turned out.
+    `reach_radii`: radii of its cluster beyond which a customer is unassigned; 0 for never.
     """
 
     version: int
@@ -81,6 +132,12 @@ class Snapshot:
     seed: int
     learner: str
     next_id: int
+    personas: tuple[Persona, ...] = ()
+    choice: Choice | None = None
+    preview: Preview | None = None
+    held: bool = False
+    stays: tuple[Stay, ...] = ()
+    reach_radii: float = 0.0
 
 
 def check(snapshot: Snapshot) -> Snapshot:
@@ -97,6 +154,8 @@ def check(snapshot: Snapshot) -> Snapshot:
     _check_cuts(snapshot.cuts)
     _require(len(snapshot.learner) <= TEXT_LENGTH_MAX, f"learner: more than {TEXT_LENGTH_MAX} characters")
     _require(len(snapshot.lineage) <= LINEAGE_MAX, f"lineage: more than {LINEAGE_MAX} transitions")
+    good = math.isfinite(snapshot.reach_radii) and snapshot.reach_radii >= 0.0
+    _require(good, f"reach_radii must not be negative, is {snapshot.reach_radii}")
     for transition in snapshot.lineage:
         _require(transition.kind in TRANSITION_KINDS, f"lineage: unknown kind {transition.kind!r}")
         _require(0.0 <= transition.overlap <= 1.0, f"lineage: overlap {transition.overlap} is not within 0..1")

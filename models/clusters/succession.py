@@ -42,6 +42,7 @@ def succeed(
     features: tuple[str, ...],
     previous: Snapshot | None,
     distance_limit: float,
+    next_id: int = 1,
 ) -> Succession:
     """Return named-by-id clusters for new prototypes, matched to the previous snapshot on the raw sample.
 
@@ -50,7 +51,7 @@ def succeed(
     """
     labels, squared = nearest(scaling.apply(raw), prototypes)
     old = previous.clusters if previous else ()
-    next_id = previous.next_id if previous else 1
+    next_id = max(next_id, previous.next_id if previous else 1)
     if previous is not None and old and previous.features == features:
         old_scaling, old_z = scaling_of(previous), np.array([cluster.prototype for cluster in old])
         old_labels = nearest(old_scaling.apply(raw), old_z)[0]

@@ -24,6 +24,7 @@ DIMENSION = np.dtype(
         ("is_cluster", "i8"),
         ("margin", "f8"),
         ("review_ms", "i8"),
+        ("dwell_ms", "i8"),  # of clusters; segments have their own
     ]
 )
 
@@ -75,7 +76,7 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
     """Return the arrays, and the terms in the order of their numbers (for words and reasons)."""
     writer = _Writer()
     segments: list[tuple[tuple[int, int], tuple[int, int], int]] = []
-    dimensions: list[tuple[tuple[int, int], tuple[int, int], bool, float, int]] = []
+    dimensions: list[tuple[tuple[int, int], tuple[int, int], bool, float, int, int]] = []
     used: list[int] = []
     for dimension in definitions.dimensions:
         first, first_used = len(segments), len(used)
@@ -83,7 +84,7 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         used.extend(_terms_of(dimension, writer.places))
         dimensions.append(
             ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
-             dimension.review_ms)
+             dimension.review_ms, dimension.dwell_ms)
         )  # fmt: skip
     plan = Plan(
         readings=_records(list(writer.readings), READING),

@@ -77,6 +77,7 @@ class Dimension:
     description: str = ""
     margin: float = 0.0  # clusters: how much nearer (share of the distance) another must be
     review_ms: int = 0  # clusters: how often a silent customer is looked at again
+    dwell_ms: int = 0  # clusters: the least time in one
 
 
 @dataclass(frozen=True, slots=True)

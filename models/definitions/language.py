@@ -168,13 +168,14 @@ def _dimension(name: str, value: Value, scope: _Scope) -> Dimension:
 
 
 def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
-    entry = _mapping(value, path, {"kind", "description", "margin", "review_days"})
+    entry = _mapping(value, path, {"kind", "description", "margin", "review_days", "dwell_days"})
     return Dimension(
         name=name,
         kind=CLUSTER,
         description=_description(entry, path),
         margin=_number(entry.get("margin", 0.1), f"{path}.margin", 0.0, 0.9),
         review_ms=_days_ms(entry.get("review_days", 7), f"{path}.review_days", 0.01),
+        dwell_ms=_days_ms(entry.get("dwell_days", 0), f"{path}.dwell_days", 0.0),
     )
 
 

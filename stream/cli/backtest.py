@@ -328,15 +328,14 @@ def _task(settings: Settings, variants: tuple[Variant, ...], partitions: int, pr
     from models.clusters.settings import TrainerSettings
     from stream.backtest.play import Schedule
     from stream.backtest.run import Task
-    from stream.worker.training import WARMUP_VECTORS_MAX, WORDS
+    from stream.wordings import WORDINGS
 
     schedule = Schedule(settings.sample_interval_ms, settings.sample_rotation, settings.snapshot_interval_ms, vectors)
     trainer = TrainerSettings(
         learner=settings.learner,
         clusters=settings.clusters,
         seed=settings.seed,
-        warmup_vectors=WARMUP_VECTORS_MAX,
-        words=WORDS,
+        words=WORDINGS,
     )
     return Task(
         variants=variants,

@@ -37,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
     Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
     Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
+    Command("personas", "stream.cli.personas", "Show who the clusters of the model are; approve a held model."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),
     Command("topics", "stream.cli.topics", "Create the topics, or check the existing ones."),
     Command("broker", "stream.cli.broker", "Run a real Kafka on this machine, for development."),

@@ -143,3 +143,16 @@ def _document(value: bytes) -> Any:
     if len(value) > FILE_BYTES_MAX:
         raise ValueError(f"larger than {FILE_BYTES_MAX} bytes")
     return orjson.loads(value)
+
+
+def encode_approval(name: str) -> tuple[bytes, bytes]:
+    """Key and value of the record that approves a held snapshot, named by its digest."""
+    return f"approval-{name}".encode(), orjson.dumps({"approves": name})
+
+
+def decode_model(value: bytes) -> Snapshot | str:
+    """A snapshot, or the digest of one that is approved; raises ValueError when the record is neither."""
+    document = _document(value)
+    if isinstance(document, dict) and isinstance(document.get("approves"), str):
+        return str(document["approves"])
+    return from_document(document)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from models.features.catalogue import CLUSTER_FEATURES
 
-VECTORS_PER_RECORD = 4000  # 13 numbers of 8 bytes each: about 400 KB
+VECTORS_PER_RECORD = 4000  # 14 numbers of 8 bytes each: about 450 KB
+SLOT_BITS = 40  # of a key; the partition stands above them, and all is below 2**53, exact in a double
 
 
 class Vectors(Struct, array_like=True):
@@ -21,6 +22,12 @@ class Vectors(Struct, array_like=True):
     as_of_ms: int
     vectors: bytes
     amounts: bytes
+    slots: bytes = b""  # where each customer stands in the partition's table; absent in records of older versions
+
+    def keys(self) -> NDArray[np.int64] | None:
+        """A number for each customer that no other of any partition has, the same at every sample; None if unknown."""
+        slots = np.frombuffer(self.slots, "<i8")
+        return slots + (self.partition << SLOT_BITS) if self.slots else None
 
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """([n, features], [n, 3]: recency_days, orders, spend)."""
@@ -28,11 +35,29 @@ class Vectors(Struct, array_like=True):
         return vectors, np.frombuffer(self.amounts, "<f8").reshape(-1, 3)
 
 
+class Forget(Struct, array_like=True, tag="forget"):
+    """A customer is to be taken out of the trainer's reservoir."""
+
+    partition: int
+    slot: int
+
+    @property
+    def key(self) -> int:
+        """As `Vectors.keys`."""
+        return self.slot + (self.partition << SLOT_BITS)
+
+
 _DECODER = msgspec.msgpack.Decoder(Vectors)
+_FORGET = msgspec.msgpack.Decoder(Forget)
 
 
 def encode(
-    partition: int, offset: int, as_of_ms: int, vectors: NDArray[np.float64], amounts: NDArray[np.float64]
+    partition: int,
+    offset: int,
+    as_of_ms: int,
+    vectors: NDArray[np.float64],
+    amounts: NDArray[np.float64],
+    slots: NDArray[np.int64],
 ) -> list[bytes]:
     """Record values of a sample."""
     return [
@@ -44,6 +69,7 @@ def encode(
                 as_of_ms,
                 vectors[start : start + VECTORS_PER_RECORD].astype("<f8").tobytes(),
                 amounts[start : start + VECTORS_PER_RECORD].astype("<f8").tobytes(),
+                slots[start : start + VECTORS_PER_RECORD].astype("<i8").tobytes(),
             )
         )
         for start in range(0, len(vectors), VECTORS_PER_RECORD)
@@ -59,8 +85,22 @@ def decode(value: bytes) -> Vectors:
     try:
         packed = _DECODER.decode(value)
         vectors, amounts = packed.arrays()
+        keys = packed.keys()
     except (msgspec.MsgspecError, ValueError) as error:
         raise BrokenVectorsError(str(error)) from error
-    if len(vectors) != len(amounts):
-        raise BrokenVectorsError("vectors and amounts are not of one length")
+    if len(vectors) != len(amounts) or (keys is not None and len(keys) != len(vectors)):
+        raise BrokenVectorsError("vectors, amounts and slots are not of one length")
     return packed
+
+
+def encode_forget(partition: int, slot: int) -> bytes:
+    """Record value that takes a customer out of the reservoir."""
+    return msgspec.msgpack.encode(Forget(partition, slot))
+
+
+def decode_forget(value: bytes) -> Forget | None:
+    """The customer whom a record takes out of the reservoir; None when it is something else."""
+    try:
+        return _FORGET.decode(value)
+    except msgspec.MsgspecError:
+        return None

@@ -53,6 +53,14 @@ TABLE: tuple[Topic, ...] = (
     Topic("segment-memberships", "out", "compact", FOREVER_MS, single=False, meaning="all a customer is in"),
     Topic("segment-models", "out", "compact", FOREVER_MS, single=True, meaning="snapshots of the clusters"),
     Topic(
+        "segment-model-events",
+        "out",
+        "delete",
+        90 * DAY_MS,
+        single=True,
+        meaning="what became of clusters; drift; models held",
+    ),
+    Topic(
         "segment-definitions",
         "out",
         "compact",
@@ -78,6 +86,7 @@ class Names:
     changes: str
     memberships: str
     models: str
+    model_events: str
     definitions: str
     dead_letters: str
     journal: str

@@ -219,6 +219,9 @@ CATALOGUE: tuple[Metric, ...] = (
     # the model
     Metric("segstream_vectors_learned_total", "counter", "Customer vectors the trainer here has learned."),
     Metric("segstream_snapshots_total", "counter", "Model snapshots the trainer here has published."),
+    Metric("segstream_snapshots_held_total", "counter", "Of these, those that wait for approval."),
+    Metric("segstream_drifts_total", "counter", "Drift alarms the trainer here has raised."),
+    Metric("segstream_trainer_cpu_seconds_total", "counter", "Processor time of the trainer's process."),
     Metric("segstream_model_version", "gauge", "Version of the adopted model snapshot.", labels=(PARTITION,)),
     Metric("segstream_adoptions_total", "counter", "Documents adopted through the journal.", labels=(DOCUMENT,)),
     Metric(

@@ -57,6 +57,9 @@ class Metrics:
     partitions_owned: Gauge
     vectors_learned: Counter
     snapshots: Counter
+    snapshots_held: Counter
+    drifts: Counter
+    trainer_cpu_seconds: Counter
     model_version: Gauge
     adoptions: Counter
     documents_refused: Counter

@@ -12,7 +12,7 @@ from typing import Any
 from models.clusters.snapshot import Snapshot, digest
 from models.definitions.document import Definitions
 from models.engine import Engine, judge_of
-from stream.codec.definitions import decode_definitions, decode_snapshot
+from stream.codec.definitions import decode_definitions, decode_model
 from stream.errors import SegstreamError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,9 @@ class Documents:
         self._documents: dict[str, Any] = {definitions.digest: definitions}
         self._definitions = definitions.digest
         self._model = ""
-        self.snapshot: Snapshot | None = None  # the newest
+        self._approved: set[str] = set()  # digests; bounded with the snapshots
+        self.snapshot: Snapshot | None = None  # the newest that may be adopted
+        self.newest: Snapshot | None = None  # held or not
 
     def add(self, topic: str, records: Sequence[Any]) -> int:
         """Take in records of one of the two topics; returns how many were refused, each said with its address."""
@@ -54,13 +56,25 @@ class Documents:
             self._documents[definitions.digest] = definitions
             self._forget(Definitions, DEFINITIONS_KEPT)
             return
-        snapshot = decode_snapshot(value)
-        judge_of(self._documents[self._definitions], snapshot)
-        name = digest(snapshot)
-        self._documents[name] = snapshot
+        found = decode_model(value)
+        name = digest(found) if isinstance(found, Snapshot) else found
+        if isinstance(found, Snapshot):
+            judge_of(self._documents[self._definitions], found)
+            self._documents[name] = found
+            if self.newest is None or found.version > self.newest.version:
+                self.newest = found
+        elif len(self._approved) < SNAPSHOTS_KEPT:
+            self._approved.add(name)
+        self._consider(name)
+        self._forget(Snapshot, SNAPSHOTS_KEPT)
+
+    def _consider(self, name: str) -> None:
+        """A snapshot is wanted if it is the newest that is not held or is approved; either record may come first."""
+        snapshot = self._documents.get(name)
+        if not isinstance(snapshot, Snapshot) or (snapshot.held and name not in self._approved):
+            return
         if self.snapshot is None or snapshot.version > self.snapshot.version:
             self.snapshot, self._model = snapshot, name
-        self._forget(Snapshot, SNAPSHOTS_KEPT)
 
     def _forget(self, kind: type, kept: int) -> None:
         """Drop the oldest of a kind but those kept, and what this worker wants."""
@@ -68,6 +82,7 @@ class Documents:
         for name in names[:-kept]:
             if name not in (self._definitions, self._model):
                 del self._documents[name]
+                self._approved.discard(name)
 
     def holds(self, name: str) -> bool:
         """Whether a document of this digest has been published."""

@@ -31,6 +31,7 @@ from stream.settings import Settings
 ENGINE_VERSION = 1  # raised when the same journal would give other rows or changes
 
 Keyed = tuple[bytes, bytes]
+Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # vectors, amounts, slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
     applied: int = 0
     applied_by_kind: tuple[int, ...] = (0,) * len(TOPICS)  # of them, by event kind
-    sample: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ class Replica:
         engine.vacate()
         return outcome
 
-    def _sample(self, before_ms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def _sample(self, before_ms: int) -> Sample | None:
         """Vectors for the trainer when stream time entered a new interval: every customer once a rotation."""
         interval = self.stream_ms // self.rule.sample_interval_ms
         if self.engine is None or interval == before_ms // self.rule.sample_interval_ms:
@@ -278,7 +279,7 @@ class Replica:
         rotation = self.rule.sample_rotation
         slots = np.arange(interval % rotation, len(self.engine.table), rotation)
         slots = slots[self.engine.table.names.occupied(slots)]
-        return self.engine.sample(slots, self.stream_ms) if len(slots) else None
+        return (*self.engine.sample(slots, self.stream_ms), slots) if len(slots) else None
 
 
 class _Joined:

@@ -1,23 +1,24 @@
 """The trainer's shell: runs in the worker that owns the one partition of segment-vectors.
 
-A successor takes its transactional identity, so a superseded trainer cannot publish. It learns in slices between which
-the event loop is free, and never more than a share of the processor.
+A successor takes its transactional identity, so a superseded trainer cannot publish. Learning itself happens in a
+process of its own (`trainer_process`), started with the first sample: events never wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
-from models.clusters.settings import TrainerSettings
-from models.clusters.snapshot import digest
-from models.clusters.trainer import Trainer
-from models.features.catalogue import CLUSTER_FEATURES
-from stream.codec.definitions import encode_snapshot
-from stream.codec.vectors import BrokenVectorsError, decode
+from models.clusters.snapshot import Snapshot, digest
+from stream.codec import model_events, training
+from stream.codec.definitions import decode_snapshot, encode_snapshot
+from stream.codec.vectors import BrokenVectorsError, decode, decode_forget
 from stream.kafka.feed import Feed
 from stream.worker.documents import MODELS_TOPIC, Documents
+from stream.worker.log import LogUnavailableError
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -27,61 +28,94 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOPIC = "segment-vectors"
-SLICE_VECTORS = 16  # about a millisecond of River: the longest that a live event waits for the trainer
-REST_SECONDS = 0.003  # after each slice: at most a quarter of a core
+EVENTS_TOPIC = "segment-model-events"
 POLL_MS = 200  # how long to wait for vectors
-WARMUP_VECTORS_MAX = 500  # as the trainer's own default: enough for six clusters of fifty
-WORDS = {
-    "log_days_since_order": ("long silent", "bought lately"),
-    "log_orders": ("frequent buyers", "few orders"),
-    "log_spend": ("big spenders", "small spenders"),
-    "log_average_order": ("large baskets", "small baskets"),
-    "log_click_intensity_7d": ("busy browsers", "rarely on the site"),
-    "log_order_intensity_90d": ("buying now", "not buying now"),
-    "log_engagement_30d": ("e-mail readers", "not reading e-mail"),
-    "open_rate": ("opens most e-mail", "opens little e-mail"),
-    "log_days_since_click": ("away from the site", "on the site lately"),
-    "cart_rate": ("fills carts", "looks without carting"),
-}
+
+
+class TrainerChild:
+    """The trainer's process: asked in turn, ended with its input."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, settings: Settings, previous: Snapshot | None, newest: Snapshot | None) -> TrainerChild:
+        """Start it from the snapshots in force and newest."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stream.worker.trainer_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        child = cls(process)
+        documents = [encode_snapshot(one) if one else None for one in (previous, newest)]
+        child._write(
+            training.Begin(
+                settings.learner,
+                settings.clusters,
+                settings.seed,
+                settings.moved_max,
+                settings.trainer_core_share,
+                *documents,
+            )
+        )
+        return child
+
+    async def ask(self, message: training.Message) -> training.Answer:
+        """Send a message and wait for its answer; raises LogUnavailableError when the process is gone."""
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe; for the type checker
+        try:
+            self._write(message)
+            head = await self._process.stdout.readexactly(training.LENGTH_BYTES)
+            return training.answer_of(await self._process.stdout.readexactly(training.length_of(head)))
+        except (asyncio.IncompleteReadError, OSError):
+            raise LogUnavailableError("the trainer's process has ended; its last lines say why") from None
+
+    async def stop(self) -> None:
+        """End it; what it had learned since the last snapshot is learned again from segment-vectors."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    def _write(self, message: training.Message) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - as above
+        self._process.stdin.write(training.framed(message))
 
 
 class TrainerService:
-    """Learns from segment-vectors and publishes snapshots to segment-models until cancelled."""
+    """Has segment-vectors learned and publishes snapshots, lineage and drifts until cancelled."""
 
     def __init__(self, settings: Settings, documents: Documents, metrics: Metrics, transactions: Transactions) -> None:
         self._settings, self._documents, self._metrics = settings, documents, metrics
         self._transactions = transactions
         self._seen: dict[tuple[int, int], int] = {}  # (partition, part) -> newest journal offset; bounded by both
+        self._child: TrainerChild | None = None
+        self._in_force: Snapshot | None = None  # as far as the child knows
         self._published_ms = 0
 
     async def run(self, start: int) -> None:
         """Learn from offset `start` of the vectors on."""
-        settings = self._settings
-        previous = self._documents.snapshot
-        self._published_ms = previous.as_of_ms if previous else 0
-        trainer = Trainer(
-            CLUSTER_FEATURES,
-            TrainerSettings(
-                learner=settings.learner,
-                clusters=settings.clusters,
-                seed=settings.seed,
-                warmup_vectors=WARMUP_VECTORS_MAX,
-                words=WORDS,
-            ),
-            previous,
-        )
-        feed = Feed(settings, client_id="trainer")
+        newest = self._documents.newest
+        self._published_ms = newest.as_of_ms if newest else 0
+        feed = Feed(self._settings, client_id="trainer")
         await feed.start()
         try:
             feed.assign({(TOPIC, 0): start})
             while True:
                 for records in (await feed.poll(POLL_MS)).values():
                     for record in records:
-                        await self._learn(trainer, record)
+                        await self._take(record)
         finally:
+            if self._child is not None:
+                await self._child.stop()
             await feed.stop()
 
-    async def _learn(self, trainer: Trainer, record: Any) -> None:
+    async def _take(self, record: Any) -> None:
+        forget = decode_forget(record.value)
+        if forget is not None:
+            await self._ask(training.Forget(forget.key))
+            return
         try:
             packed = decode(record.value or b"")
         except BrokenVectorsError as error:
@@ -91,22 +125,47 @@ class TrainerService:
         if self._seen.get(key, -1) >= packed.offset:
             return  # a recovery sent it again
         self._seen[key] = packed.offset
-        vectors, amounts = packed.arrays()
-        trainer.learn(vectors, amounts[:, 0], amounts[:, 1], amounts[:, 2], packed.as_of_ms)
-        while learned := trainer.learn_slice(SLICE_VECTORS):
-            self._metrics.vectors_learned.inc(learned)
-            await asyncio.sleep(REST_SECONDS)
+        await self._ask(training.Learn(record.value))
         if not self._published_ms:
             self._published_ms = packed.as_of_ms - self._settings.snapshot_interval_ms // 2  # the first comes sooner
         if packed.as_of_ms - self._published_ms >= self._settings.snapshot_interval_ms:
-            await self._publish(trainer, packed.as_of_ms)
+            await self._publish(packed.as_of_ms)
 
-    async def _publish(self, trainer: Trainer, as_of_ms: int) -> None:
-        snapshot = trainer.snapshot(as_of_ms)
-        if snapshot is None:
+    async def _ask(self, message: training.Message) -> training.Answer:
+        """Ask the child, started when first needed; tell it of a held snapshot that was approved meanwhile."""
+        snapshot = self._documents.snapshot
+        if self._child is None:
+            self._child = await TrainerChild.start(self._settings, snapshot, self._documents.newest)
+            self._in_force = snapshot
+        if snapshot is not None and snapshot != self._in_force and snapshot.held:
+            self._in_force = snapshot
+            await self._child.ask(training.Adopted(encode_snapshot(snapshot)))
+        answer = await self._child.ask(message)
+        self._metrics.vectors_learned.inc(answer.learned)
+        self._metrics.trainer_cpu_seconds.inc(answer.cpu_s)
+        for alarm in answer.alarms:
+            await self._warn(alarm)
+        return answer
+
+    async def _warn(self, alarm: training.Alarm) -> None:
+        model = digest(self._in_force) if self._in_force else None
+        await self._transactions.write([(EVENTS_TOPIC, [(b"drift", model_events.of_drift(alarm, model))])])
+        self._metrics.drifts.inc()
+        logger.warning("drift: %s moved", ", ".join(series for series, *_ in alarm.moved))
+
+    async def _publish(self, as_of_ms: int) -> None:
+        document = (await self._ask(training.Publish(as_of_ms))).document
+        if document is None:
             return
         self._published_ms = as_of_ms
-        name = digest(snapshot)
-        await self._transactions.write([(MODELS_TOPIC, [(name.encode(), encode_snapshot(snapshot))])])
+        snapshot = decode_snapshot(document)
+        name = digest(snapshot).encode()
+        events = [(name, value) for value in model_events.of_snapshot(snapshot)]
+        await self._transactions.write([(MODELS_TOPIC, [(name, document)]), (EVENTS_TOPIC, events)])
         self._metrics.snapshots.inc()
+        if snapshot.held:
+            self._metrics.snapshots_held.inc()
+            logger.warning("model %s would move too many: held until `segstream model approve`", name.decode())
+            return
+        self._in_force = snapshot
         logger.info("model version %d published: %d clusters", snapshot.version, len(snapshot.clusters))

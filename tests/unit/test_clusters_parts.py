@@ -11,7 +11,7 @@ from models.clusters.guard import consolidate
 from models.clusters.identity import contingency, jaccard, match
 from models.clusters.learner import Center
 from models.clusters.lineage import transitions
-from models.clusters.personas import distinct_label, label
+from models.clusters.personas import Wording, distinct_label, label
 from models.clusters.quantiles import cut_points, high_score, low_score
 from models.clusters.scaling import SCALE_MIN, Scaling, fit, translate
 from models.clusters.seeding import seed_centers
@@ -246,16 +246,13 @@ def test_the_guard_keeps_at_least_one_and_none_of_none() -> None:
     assert consolidate([], z, share_min=0.1, closeness_min=0.5).shape == (0, 1)
 
 
-def test_a_label_names_the_two_features_furthest_from_average() -> None:
-    """With the given words, or the feature's own name; another feature if the label is taken."""
-    words = {"orders": ("frequent buyers", "rare buyers"), "recency": ("long silent", "recently active")}
-    assert label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words) == "recently active, frequent buyers"
-    assert label(CLUSTER, SNAPSHOT, (3.0, -3.0, 0.0), words) == "rare buyers, high open rate"
-    taken = {"recently active, frequent buyers"}
-    longer = "recently active, frequent buyers, high open rate"
-    assert distinct_label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words, taken) == longer
-    last = distinct_label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words, {*taken, longer})
-    assert last == "recently active, frequent buyers (4)"
+def test_a_label_names_what_is_furthest_from_average() -> None:
+    """Adjectives, then the noun there is, or customers; a feature without words is called by its own name."""
+    words = {"orders": Wording("frequent", "rare"), "open_rate": Wording("readers", "deaf ears", noun=True)}
+    assert label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words) == "low-recency frequent readers"
+    assert label(CLUSTER, SNAPSHOT, (3.0, -3.0, 0.0), {}) == "low-orders high-open rate low-recency customers"
+    taken = {"low-recency frequent readers"}
+    assert distinct_label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words, taken) == "low-recency frequent readers (4)"
 
 
 def test_without_a_model_nobody_has_a_cluster() -> None:

@@ -22,7 +22,7 @@ Batch = tuple[Floats, Floats, Floats, Floats]
 REPOSITORY = Path(__file__).parents[2]
 FEATURES = ("log_recency", "log_orders", "open_rate")
 PLACES = ((4.0, 1.0, 0.1), (1.0, 3.0, 0.9), (2.0, 2.0, 0.4))
-SETTINGS = TrainerSettings(clusters=3, warmup_vectors=150, window=1_000)
+SETTINGS = TrainerSettings(clusters=3, warmup_vectors=150, window=1_000, moved_max=1.0)  # nothing is held
 DAY_MS = 86_400_000
 
 
@@ -242,7 +242,7 @@ def test_wrong_shapes_are_refused() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"clusters": 0},
+        {"clusters": -1},
         {"clusters": 33},
         {"warmup_vectors": 2},
         {"window": 149},

@@ -1,0 +1,108 @@
+"""What the trainer works with between two snapshots: the scaling and the candidates that learn in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.clusters.choice import CLUSTERS_MOST, Candidates, Choice, first_choice
+from models.clusters.learner import Center, Clusterer, LearnerSettings
+from models.clusters.nearest import nearest
+from models.clusters.registry import NUMBERED, make_learner
+from models.clusters.scaling import Scaling, fit, sharpen, translate
+from models.clusters.seeding import seed_centers, settle
+from models.clusters.settings import TrainerSettings
+
+Floats = npt.NDArray[np.float64]
+
+SHARPEN_CLUSTERS = 8  # clusters that tell which features are narrow within, before their number is known
+SHARPEN_ROUNDS = 3  # weights have settled by then
+SCOUT_VECTORS = 5_000  # half a second of k-means
+SCOUT_GAIN = 0.03  # of the inertia; less is not worth that customers move
+POLISH_ROUNDS = 5  # Lloyd rounds on the reservoir before publication: River's step leaves a jitter of some percent
+
+
+@dataclass(slots=True)
+class Work:
+    """A scaling and the candidates that learn in its space."""
+
+    scaling: Scaling
+    candidates: Candidates
+
+    @property
+    def learner(self) -> Clusterer:
+        """The learner in force."""
+        return self.candidates.incumbent
+
+    def learn(self, raw: Floats) -> None:
+        """Learn raw vectors, one after the other."""
+        self.candidates.learn(self.scaling.apply(raw).tolist())
+
+
+def begin(raw: Floats, settings: TrainerSettings) -> tuple[Work, Choice]:
+    """Return what to train with after warm-up, from its raw vectors; they are still to be learned."""
+    scaling = fit(raw, settings.clip)
+    for _ in range(SHARPEN_ROUNDS):
+        z = scaling.apply(raw)
+        centers = seed_centers(z, settings.clusters or SHARPEN_CLUSTERS, settings.seed)
+        scaling = sharpen(fit(raw, settings.clip), raw, nearest(z, centers)[0], len(centers))
+    chosen = Choice(settings.clusters or CLUSTERS_MOST, "set, not looked for")
+    if open_choice(settings):
+        chosen = first_choice(scaling.apply(raw), settings.seed)
+    return Work(scaling, candidates(raw.shape[1], settings, chosen.clusters)), chosen
+
+
+def rescaled(work: Work, raw: Floats, recent: Floats, settings: TrainerSettings) -> bool:
+    """Follow the medians and spreads of `raw` if they moved: same centers in the new space; True if so.
+
+    The new learners are warm at once, from `recent` vectors, which are learned twice.
+    """
+    centers = work.learner.centers()
+    table = np.array([center.prototype for center in centers]).reshape(-1, raw.shape[1])
+    if not len(table):
+        return False
+    z = work.scaling.apply(raw)
+    parts = seed_centers(z[-SCOUT_VECTORS:], max(len(table), SHARPEN_CLUSTERS), settings.seed)
+    current = sharpen(fit(raw, settings.clip), raw, nearest(z, parts)[0], len(parts))
+    if not work.scaling.moved(current):
+        return False
+    places = translate(table, work.scaling, current)
+    prior = tuple(Center(tuple(place), c.weight) for place, c in zip(places.tolist(), centers, strict=True))
+    work.candidates = candidates(raw.shape[1], settings, work.candidates.clusters, prior)
+    work.scaling = current
+    work.learn(recent)
+    return True
+
+
+def polished(prototypes: Floats, z: Floats) -> Floats:
+    """Return prototypes moved to the means of their members, a few rounds."""
+    return settle(z, prototypes, POLISH_ROUNDS)
+
+
+def scouted(prototypes: Floats, z: Floats, settings: TrainerSettings) -> Floats:
+    """Return what a batch k-means on the reservoir finds with as many clusters, if it is clearly better, else these.
+
+    A learner that follows its centers stays in the valley where it began, also when the customers have moved on.
+    """
+    fresh = polished(seed_centers(z[-SCOUT_VECTORS:], len(prototypes), settings.seed), z)
+    ours, theirs = nearest(z, prototypes)[1].sum(), nearest(z, fresh)[1].sum()
+    return fresh if len(fresh) == len(prototypes) and theirs < ours * (1.0 - SCOUT_GAIN) else prototypes
+
+
+def candidates(
+    feature_count: int, settings: TrainerSettings, clusters: int, prior: tuple[Center, ...] = ()
+) -> Candidates:
+    """Return learners for a number of clusters, and for its neighbours if the number is open."""
+
+    def make(count: int, centers: tuple[Center, ...]) -> Clusterer:
+        born = LearnerSettings(feature_count, count, settings.seed, settings.warmup_vectors, centers)
+        return make_learner(settings.learner, born)
+
+    return Candidates(make, clusters, prior, warmup_vectors=settings.warmup_vectors, open_choice=open_choice(settings))
+
+
+def open_choice(settings: TrainerSettings) -> bool:
+    """Whether the number of clusters is looked for among candidates; density finds its own."""
+    return settings.clusters == 0 and settings.learner in NUMBERED
