@@ -122,11 +122,14 @@ class Partition:
         """Take the partition and catch up with its past; afterwards `inputs` say where to read on."""
         started = self._clock.monotonic_s()
         self._observer.claiming()
-        self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
+        _, seen = await self._log.bounds("segment-journal", self.number, committed=False)
+        await self._take_identity()
         entry = journal.Claim(
             worker, self._settings.brokers, self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms()
         )
         epoch = await self._log.append("segment-journal", self.number, journal.encode(entry))
+        if epoch > seen:
+            await self._outdo_claims_since(seen, epoch)
         await read_documents()
         found = await self._recover(epoch)
         self.replica.execute(epoch, entry, {})
@@ -146,6 +149,25 @@ class Partition:
         await self._log.forget_readers()
         self.progress.live = True
         self._observer.recovered(self, self._clock.monotonic_s() - started, found)
+
+    async def _take_identity(self) -> None:
+        if self._transactions is not None:
+            await self._transactions.close()
+        self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
+
+    async def _outdo_claims_since(self, seen: int, epoch: int) -> None:
+        """Claims and identities come in one order, or the owner by the journal could not write a checkpoint.
+
+        Who claimed after we had looked, and before our own claim, took the identity after us, and has lost it now.
+        """
+        first, end = await self._log.bounds("segment-journal", self.number, committed=False)
+        claims: list[int] = []
+        async for records in self._log.read("segment-journal", self.number, max(first, seen), end, committed=False):
+            claims += [one.offset for one in records if isinstance(journal.decode(one.value), journal.Claim)]
+        if not claims or claims[-1] > epoch:
+            raise FencedError
+        if claims[0] < epoch or first > seen:  # only an owner deletes entries
+            await self._take_identity()
 
     async def _recover(self, epoch: int) -> Recovered:
         """What does not fit may be a newer owner's work: then it is not ours to judge."""
@@ -355,28 +377,15 @@ class Partition:
             changes_next = max(changes_next, await asyncio.shield(last))
         for dead in self._dead_before_draft:
             await asyncio.shield(dead)
+        assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
         state = [record async for record in _unhurried(draft.state_records(changes_next))]
         memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
-        firsts = await self._transact([("segment-state", state), ("segment-memberships", memberships)])
+        firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
         self._cycle.written(firsts[0])
         self.progress.checkpoint_seq = draft.seq
         await self._forget(draft)
         seconds = self._clock.monotonic_s() - started
         self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
-
-    async def _transact(self, parts: list[tuple[str, list[Keyed]]]) -> list[int]:
-        """One transaction. The journal says who the owner is: a claimant that stood still between taking the identity
-        and its claim, or woke up and claimed with an identity that was taken meanwhile, is not to decide it.
-        """
-        assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
-        try:
-            return await self._transactions.write(parts)
-        except FencedError:
-            await self.verify_still_ours()
-            await self._transactions.close()
-            self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
-            await self.verify_still_ours()  # again: who claims after this look takes the identity first, and fences us
-            return await self._transactions.write(parts)
 
     async def _forget(self, draft: Draft) -> None:
         """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
@@ -411,6 +420,9 @@ class Partition:
             if self._closed:  # by our own run, which was fenced meanwhile
                 raise FencedError from None
             raise
+        except FencedError:
+            await self.verify_still_ours()
+            raise LogUnavailableError("a checkpoint was fenced by somebody who has not claimed") from None
         finally:
             await self.close()
 
