@@ -14,7 +14,7 @@ from models import engine
 from models.clusters.snapshot import Snapshot
 from models.definitions.document import Definitions
 from models.engine import Judge, judge_of
-from stream.codec.definitions import decode_definitions, decode_snapshot
+from stream.codec.definitions import decode_definitions, decode_model
 from stream.worker import checkpoint, documents, host, inputs, partition, replica
 from tests.simulation.documents import load
 
@@ -45,7 +45,7 @@ SCALED: tuple[tuple[Any, str, Any], ...] = (
     (checkpoint, "judge_of", _judge_of),
     (documents, "judge_of", _judge_of),
     (documents, "decode_definitions", cache(decode_definitions)),
-    (documents, "decode_snapshot", cache(decode_snapshot)),
+    (documents, "decode_model", cache(decode_model)),
 )
 
 
