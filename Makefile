@@ -21,12 +21,12 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 
 QUALITY_DATA ?= $(VENV)/quality
 
-.PHONY: help quality demo test check simulation faults bench audit bench-peers fmt reference lock clean
+.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'Flags of a command: make demo ARGS="--json". After set-up the command is $(BIN)/segstream.'
 
@@ -52,6 +52,9 @@ faults: $(STAMP) ## real workers and brokers killed, frozen and starved, SEEDS=n
 
 bench: $(STAMP) ## the worker against a plain Faust app, as JSON
 	@$(BIN)/segstream bench throughput --json $(ARGS)
+
+bench-scale: $(STAMP) ## one and two workers, up to a million customers: writes docs/scaling.*
+	@$(BIN)/segstream bench scaling --publish docs $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of what requirements.lock pins
 	@$(BIN)/python -m venv $(AUDIT_VENV)

@@ -57,9 +57,9 @@ async def prepare(settings: Settings, snapshot: Snapshot | None) -> None:
         await log.stop()
 
 
-async def send(settings: Settings, records: Iterable[BulkRecord]) -> int:
-    """Send everything as fast as the broker takes it."""
-    async with BulkProducer(settings) as producer:
+async def send(settings: Settings, records: Iterable[BulkRecord], *, at_once: bool = False) -> int:
+    """Send everything as fast as the broker takes it; `at_once`: nobody sees any of it before all is there."""
+    async with BulkProducer(settings, at_once=at_once) as producer:
         return await producer.run(records)
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,6 +88,30 @@ def recovery(
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), customers, debt, tell)
     _show("recovery", figures, as_json=as_json)
+
+
+@app.command()
+def scaling(
+    *,
+    events: Annotated[int, typer.Option("--events", min=1_000, help="Events of each point.")] = 1_200_000,
+    customers: Annotated[
+        list[int] | None, typer.Option("--customers", min=1_000, help="Customers of a point; give it several times.")
+    ] = None,
+    publish: Annotated[
+        Path | None, typer.Option("--publish", help="Folder whose performance.md, scaling.json and .svg are written.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure one and two workers against 10 thousand to a million customers, and the pause when one is added."""
+    from stream.bench.publish import publish as write
+    from stream.bench.scaling import CUSTOMERS as SIZES
+    from stream.bench.scaling import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), events, customers or SIZES, tell)
+    if publish is not None:
+        write(publish, figures)
+    _show("scaling", figures, as_json=as_json)
 
 
 @app.command()

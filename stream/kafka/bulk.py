@@ -34,11 +34,19 @@ class BulkProducer:
     """Sends records with the wall clock as their Kafka timestamp; use as an async context manager.
 
     Idempotent producer, acks of all replicas. A record is safe when `flush` (or `run`) has returned.
+
+    Parameters
+    ----------
+    at_once : what a `run` sends is one transaction (a minute long at most): readers see all of it, or nothing yet.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer = client.producer(settings, client_id="bulk")
+    def __init__(self, settings: Settings, *, at_once: bool = False) -> None:
+        self._settings, self._at_once = settings, at_once
+        self._producer = (
+            client.transactional_producer(settings, "bulk", client_id="bulk")
+            if at_once
+            else client.producer(settings, client_id="bulk")
+        )
         self._partitions: dict[str, int] = {}
         self._hashes: dict[bytes, int] = {}
         self._open: dict[tuple[str, int], BatchBuilder] = {}
@@ -82,6 +90,8 @@ class BulkProducer:
         ------
         SegstreamError : a topic does not exist, or the brokers refuse or stay silent.
         """
+        if self._at_once:
+            await self._producer.begin_transaction()
         started_s = monotonic_s()
         source = iter(records)
         count = 0
@@ -100,6 +110,8 @@ class BulkProducer:
                 ahead_s = count / rate - (monotonic_s() - started_s)
                 await asyncio.sleep(max(ahead_s, min(PACE_SECONDS, 1 / rate)))
         await self.flush()
+        if self._at_once:
+            await self._producer.commit_transaction()
         return count
 
     async def add(self, records: Iterable[BulkRecord]) -> int:

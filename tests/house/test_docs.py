@@ -36,7 +36,7 @@ ADVICE = re.compile(r"docs/operations\.md, '(?P<heading>[^']+)'")
 PATH = re.compile(r"`(?P<path>(?:models|stream|tests|docs|examples|deploy)/[\w./-]+)`")
 VARIABLE = re.compile(r"SEGSTREAM_[A-Z_]*[A-Z]")
 METRIC = re.compile(r"`(segstream_[a-z_]+)`")
-MAKE_TARGET = re.compile(r"^([a-z]+):", re.MULTILINE)
+MAKE_TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 ASSIGNMENT = re.compile(r"SEGSTREAM_\w+=\S+")
 MAIN_PROGRAMS = ("segstream", ".venv/bin/segstream")
 OTHER_PROGRAMS = ("docker",)  # cannot be run here; `tests/house/test_deploy.py` looks at their files
