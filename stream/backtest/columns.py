@@ -30,6 +30,11 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def value_type(column: Any) -> Any:
+    """The type of a column's values, also where they are in a dictionary."""
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+
+
 def plain(column: Any) -> Any:
     """One array without chunks and dictionaries."""
     if isinstance(column, pa.ChunkedArray):
@@ -47,16 +52,29 @@ def valid_of(column: Any) -> Flags:
 
 
 def texts(column: Any) -> Texts:
-    """UTF-8 bytes and borders of a text column (nulls have no bytes)."""
+    """UTF-8 bytes and borders of a text column. What lies under a null may be anything: ask `valid_of`."""
     column = plain(column)
-    if column.null_count:
-        column = pc.fill_null(column, "")
     wide = pa.types.is_large_string(column.type)
     _, borders, content = column.buffers()
     kind = np.int64 if wide else np.int32
     offsets = np.frombuffer(borders, kind)[column.offset : column.offset + len(column) + 1] if len(column) else [0]
     held = np.frombuffer(content, np.uint8) if content is not None and content.size else np.zeros(1, np.uint8)
     return held, np.asarray(offsets, dtype=np.int64)
+
+
+def within(column: Any, least: int, most: int) -> Flags | None:
+    """Which texts have so many characters; None when all have. Of a dictionary only the different ones are measured."""
+    held = column.dictionary if pa.types.is_dictionary(column.type) else plain(column)
+    length = np.diff(texts(held)[1])
+    if (length > most).any():  # in bytes; only then are characters counted
+        length = np.array([len(text or "") for text in held.to_pylist()])
+    fits = (length >= least) & (length <= most)
+    if fits.all():
+        return None
+    if held is not column and pa.types.is_dictionary(column.type):
+        places = pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)
+        return np.asarray(fits[places] if len(fits) else np.ones(len(column), np.bool_))
+    return np.asarray(fits)
 
 
 def coded(column: Any, places: dict[str, int]) -> Ints:

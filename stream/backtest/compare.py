@@ -142,14 +142,16 @@ def in_words(found: Comparison) -> list[str]:
 
 
 def _restless(found: Comparison) -> str:
-    old, new = found.changes_a_day
+    """Over the dimensions that both have."""
+    old, new = (sum(one.changes_a_day[i] for one in found.dimensions) for i in (0, 1))
+    flaps = [sum(one.flaps_a_day[i] for one in found.dimensions) for i in (0, 1)]
     if old and new / old >= RESTLESS_NOTED:
         told = f"The second is more restless: {new:,.1f} changes a day instead of {old:,.1f}"
     elif new and old / new >= RESTLESS_NOTED:
         told = f"The second is calmer: {new:,.1f} changes a day instead of {old:,.1f}"
     else:
         told = f"Both change about as often: {old:,.1f} and {new:,.1f} a day"
-    return f"{told}; flaps {found.flaps_a_day[0]:,.1f} and {found.flaps_a_day[1]:,.1f} a day."
+    return f"{told}; flaps {flaps[0]:,.1f} and {flaps[1]:,.1f} a day."
 
 
 def _noticing(found: Comparison) -> list[str]:

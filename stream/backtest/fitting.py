@@ -48,7 +48,7 @@ class Fitter:
         self.directory = directory
         self.found = Fit()
         self._newest_ms = newest_ms
-        self._reserved = hash_texts((np.frombuffer(RESERVED_ID.encode(), np.uint8), np.array([0, len(RESERVED_ID)])), 0)
+        self._reserved = -1  # code of the id that is a key of our own, once somebody has it
 
     def fit(
         self, batch: Batch, rows: NDArray[np.int64], topic: str | None = None, lent: Sequence[str] = (),
@@ -95,16 +95,13 @@ class Fitter:
         return self._records(made, values)
 
     def _identify(self, made: _Columns, lent: Sequence[str]) -> None:
-        """Ids are texts of 1 to 128 characters, and no key of our own."""
+        """Ids are texts of 1 to 128 characters."""
         made.check_text("customer_id", ID_LENGTH_MAX)
         for name in ("event_id", "order_id", "campaign_id"):
             if name not in lent:
                 made.check_text(name, ID_LENGTH_MAX)
         if "currency" not in lent:
             made.check_text("currency", CURRENCY_LENGTH, least=CURRENCY_LENGTH)
-        ids = made.batch.get("customer_id")
-        if ids is not None and c.is_text(c.plain(ids).type):
-            made.drop(hash_texts(c.texts(ids), 0) == self._reserved[0], "wrong_type")
 
     def _attributes(self, made: _Columns) -> NDArray[np.float64] | None:
         """Declared attributes of the profiles among the rows, one row of values for each record."""
@@ -131,23 +128,41 @@ class Fitter:
             return records
         whole = len(kept) == made.count
         taken = slice(None) if whole else kept
-        customer_ids = c.plain(made.batch["customer_id"])
-        if not whole:
-            customer_ids = customer_ids.take(pa.array(kept))
-        records["customer"] = self.directory.codes(c.texts(customer_ids))
+        customer_ids = made.batch["customer_id"]
+        records["customer"] = self._codes(customer_ids if whole else customer_ids.take(pa.array(kept)))
         records["row"], records["ts_ms"], records["kind"] = made.rows[taken], made.ts_ms[taken], made.kind[taken]
         records["action"], records["amount_minor"] = made.action[taken], made.amount_minor[taken]
         records["machine_open"] = made.machine_open[taken]
         event_ids = made.batch.get("event_id")
         if event_ids is not None:
-            texts = c.texts(event_ids)
-            records["id_hash"] = np.where(made.kind == PROFILE, 0, hash_texts(texts, ID_SEED))[taken]
+            hashes = hash_texts(c.texts(event_ids), ID_SEED)
+            hashes[(made.kind == PROFILE) | ~c.valid_of(event_ids)] = 0
+            records["id_hash"] = hashes[taken]
             if self.shape.keep_ids:
                 names = [text.encode() if text else b"" for text in c.plain(event_ids).to_pylist()]
                 records["event_id"] = np.array(names, records.dtype["event_id"])[taken]
         if values is not None:
             records["values"] = values[taken]
-        return records
+        own = records["customer"] == self._reserved
+        if own.any():
+            self.found.rows -= int(own.sum())
+            self.found.reject(records["row"][own], "wrong_type")
+        return records[~own] if own.any() else records
+
+    def _codes(self, ids: Any) -> NDArray[np.int64]:
+        """Codes of ids without nulls; of a dictionary each different one is looked up once."""
+        known = len(self.directory)
+        if pa.types.is_dictionary(ids.type) and len(ids.dictionary) < len(ids):
+            indices = ids.indices.to_numpy()
+            used = np.flatnonzero(np.bincount(indices, minlength=len(ids.dictionary)))
+            codes = np.full(len(ids.dictionary), -1, np.int64)
+            codes[used] = self.directory.codes(c.texts(ids.dictionary.take(pa.array(used))))
+            codes = codes[indices]
+        else:
+            codes = self.directory.codes(c.texts(ids))
+        if RESERVED_ID in self.directory.ids[known:]:
+            self._reserved = self.directory.ids.index(RESERVED_ID)
+        return codes
 
 
 class _Columns:
@@ -192,16 +207,10 @@ class _Columns:
         column = self.batch.get(name)
         if column is None:
             return
-        concerned = np.isin(self.kind, [kind for kind, topic in enumerate(TOPICS) if name in REQUIRED[topic]])
-        column = c.plain(column)
-        if not c.is_text(column.type):
-            self.drop(concerned, "wrong_type")
-            return
-        _, offsets = c.texts(column)
-        length = np.diff(offsets)
-        if (length > most).any():  # in bytes; only then are characters counted
-            length = np.array([len(text or "") for text in column.to_pylist()])
-        self.drop(concerned & ((length < least) | (length > most)), "wrong_type")
+        fits = c.within(column, least, most) if c.is_text(c.value_type(column)) else np.zeros(self.count, np.bool_)
+        if fits is not None:
+            concerned = np.isin(self.kind, [kind for kind, topic in enumerate(TOPICS) if name in REQUIRED[topic]])
+            self.drop(concerned & ~fits, "wrong_type")
 
     def times(self, newest_ms: int) -> None:
         self.ts_ms, valid = c.times_ms(self.batch["ts"]) if "ts" in self.batch else (self.ts_ms, self.alive)
@@ -214,11 +223,11 @@ class _Columns:
         clicks, mails = self.kind == CLICK, self.kind == EMAIL
         if "action" not in self.batch or not (clicks | mails).any():
             return
-        column = c.plain(self.batch["action"])
-        if not c.is_text(column.type):
+        column = self.batch["action"]
+        if not c.is_text(c.value_type(column)):
             self.drop(clicks | mails, "wrong_type")
             return
-        encoded = column.dictionary_encode()
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         click, mail = c.coded(encoded, CLICK_CODES), c.coded(encoded, EMAIL_CODES)
         self.action = np.where(clicks, click, np.where(mails, mail, 0))
         self.drop(self.action < 0, "wrong_type")

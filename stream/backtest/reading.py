@@ -126,7 +126,8 @@ def _fit(source: FileSource, fitter: Fitter, batch: Any, first: int) -> Fitted:
 
 
 def _parquet(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
-    with pq.ParquetFile(source.path, memory_map=True) as file:
+    repeated = [] if source.mapping else [name for name in TEXT_FIELDS if name != "event_id"]
+    with pq.ParquetFile(source.path, read_dictionary=repeated) as file:
         source.total = file.metadata.num_rows
         wanted = source.mapping.columns if source.mapping else NEEDED
         present = [name for name in file.schema_arrow.names if name in wanted]

@@ -331,10 +331,12 @@ def _task(settings: Settings, variants: tuple[Variant, ...], partitions: int, pr
     from stream.wordings import WORDINGS
 
     schedule = Schedule(settings.sample_interval_ms, settings.sample_rotation, settings.snapshot_interval_ms, vectors)
+    a_model = vectors * settings.snapshot_interval_ms // settings.sample_interval_ms  # cut points are of the present
     trainer = TrainerSettings(
         learner=settings.learner,
         clusters=settings.clusters,
         seed=settings.seed,
+        window=max(TrainerSettings().warmup_vectors, a_model),
         words=WORDINGS,
     )
     return Task(
