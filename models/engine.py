@@ -24,6 +24,7 @@ from models.features.catalogue import CLUSTER_FEATURES
 from models.features.compute import sample
 from models.forecast import outlook
 from models.segmenter import step, sweep
+from models.times import iso_times
 from models.workspace import COUNTERS, Adoption, Rules, first_adoption, workspace
 
 CHANGES_MAX = 8192  # changes the kernel writes before Python takes them out: 1.7 MB, a few batches' worth
@@ -153,6 +154,7 @@ class Engine:
         """Compile every kernel function now (seconds the first time), before anyone waits for an answer."""
         nobody = np.zeros(0, np.int64)
         names.warm()
+        iso_times(nobody)
         self.apply(np.zeros(0, EVENT), np.zeros((1, ATTRIBUTES_MAX)))
         self.sweep(nobody, 0)
         self.sample(nobody, 0)

@@ -127,7 +127,7 @@ def touch(
     Returns (number of changes written, whether it was done); not done means that an array is nearly full.
     """
     row = rows[slot]
-    if row.first_ms == 0:
+    if row.generation != adoption.generation and row.first_ms == 0:  # in this order: a row's two ends are far apart
         row.generation = adoption.generation
     if row.generation != adoption.generation:
         filled, whole = _settle(rows, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)

@@ -106,7 +106,9 @@ class Settings:
         "Events of one partition, which a recovery would execute again, that force a checkpoint.",
         low=1,
     )
-    checkpoint_rows: int = _setting(200_000, "Changed customers that force a checkpoint.", low=1)
+    checkpoint_rows: int = _setting(
+        50_000, "Changed customers that force a checkpoint: a copy of them, and of a slice, is memory.", low=1
+    )
     batch_records: int = _setting(
         4_000, "Records of one batch at most: more is faster, less is sooner.", low=1, high=100_000
     )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -60,7 +59,7 @@ def match(
     found: dict[int, int] = {}
     if len(old_ids) and len(new):
         cost = _costs(old, new, distance_limit, overlap)[np.ix_(old_order, new_order)]
-        for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        for row, column in zip(*_least_cost(cost), strict=True):
             if cost[row, column] < FORBIDDEN:
                 found[int(new_order[column])] = old_ids[int(old_order[row])]
     for position in new_order.tolist():
@@ -73,7 +72,15 @@ def match(
 def pairing(old: Floats, new: Floats) -> Labels:
     """Return for each old prototype the position of its partner among as many new ones, at the least total distance."""
     squared = ((old[:, None, :] - new[None, :, :]) ** 2).sum(axis=2)
-    return np.asarray(linear_sum_assignment(squared)[1], dtype=np.int64)
+    return np.asarray(_least_cost(squared)[1], dtype=np.int64)
+
+
+def _least_cost(cost: Floats) -> tuple[Labels, Labels]:
+    """Rows and columns of the cheapest assignment. Imported here: 37 MB that only a trainer needs."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - see above
+
+    rows, columns = linear_sum_assignment(cost)
+    return rows, columns
 
 
 def _costs(old: Floats, new: Floats, limit: float, overlap: Floats | None) -> Floats:

@@ -17,6 +17,11 @@ class TableFull(Exception):  # noqa: N818 - it names a state, and nobody did wro
     """The table holds as many customers as it may; nothing was added."""
 
 
+def whole(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """The same rows as pieces of memory: numpy copies those ten times as fast as field by field."""
+    return rows.view(np.ndarray).view(f"V{rows.dtype.itemsize}")
+
+
 class Table:
     """Rows by slot. Slots are given in order of first sight and never move.
 
@@ -107,7 +112,7 @@ class Table:
         first, last = int(slots[0]), int(slots[-1])
         lies_together = last - first + 1 == len(slots) and bool((np.diff(slots) == 1).all())
         places = slice(first, last + 1) if lies_together else slots  # copied as a whole: half the time
-        self.rows[places] = rows
+        whole(self.rows)[places] = whole(np.ascontiguousarray(rows))
         self.due_ms[places] = due_ms
         self.names.put(slots, ids if isinstance(ids, Packed) else pack(ids))
 
@@ -163,6 +168,6 @@ class Copy:
 
     def _take(self, places: NDArray[np.int64]) -> None:
         slots = self.slots[places]
-        self.rows[places] = self.table.rows[slots]
+        whole(self.rows)[places] = whole(self.table.rows)[slots]
         self.due_ms[places] = self.table.due_ms[slots]
         self.table.pending[slots] = False

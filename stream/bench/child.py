@@ -42,6 +42,7 @@ class Child:
         self._command = [*program, module, *arguments]
         self._ended = threading.Event()
         self._samples: list[tuple[int, float]] = []  # (wall ms, processor seconds)
+        self._memory: dict[str, int] = {}
         self.lines: list[str] = []  # of standard output, as they come
 
     def __enter__(self) -> Self:
@@ -96,12 +97,23 @@ class Child:
         begin, end = np.interp([from_ms, to_ms], times, seconds)
         return float(end - begin)
 
+    def memory_bytes(self, field: str) -> int:
+        """A size in the kernel's account of the process (VmRSS, VmHWM), as it was seen last; 0 where there is none."""
+        return self._memory.get(field, 0)
+
+    def _read_memory(self) -> None:
+        for line in Path(f"/proc/{self._process.pid}/status").read_text("utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.startswith("Vm"):
+                self._memory[name] = int(value.split()[0]) * 1024
+
     def _sample(self) -> None:
         stat = Path(f"/proc/{self._process.pid}/stat")
         ticks = os.sysconf("SC_CLK_TCK")
         while not self._ended.wait(SAMPLE_SECONDS):
             try:
                 fields = stat.read_text("utf-8").rpartition(")")[2].split()
+                self._read_memory()
             except OSError:
                 return
             spent = int(fields[USER_FIELD]) + int(fields[SYSTEM_FIELD])

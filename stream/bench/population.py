@@ -51,12 +51,13 @@ class Population:
         try:
             for partition in range(settings.partitions):
                 mine = np.flatnonzero(partitions == partition)
-                replica = self._replica(partition, settings, mine, [ids[number] for number in mine.tolist()])
+                replica = self.replica(partition, settings, mine, [ids[number] for number in mine.tolist()])
                 await _write(log, replica)
         finally:
             await log.stop()
 
-    def _replica(self, partition: int, settings: Settings, numbers: NDArray[np.int64], ids: list[str]) -> Replica:
+    def replica(self, partition: int, settings: Settings, numbers: NDArray[np.int64], ids: list[str]) -> Replica:
+        """A partition that holds these customers, by number, under these ids."""
         lived = self._lived.engine
         engine = Engine(lived.judge, max(len(ids), 1))
         engine.older, engine.adoption = lived.older, lived.adoption

@@ -115,6 +115,33 @@ def scaling(
 
 
 @app.command()
+def checkpoint(
+    *,
+    events: Events = EVENTS,
+    customers: Annotated[int, typer.Option("--customers", min=1_000, help="Customers of the partition.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """Measure what checkpoints add to an event: rows copied and packed, memberships written; no Kafka."""
+    from stream.bench.checkpoint import run
+
+    _show("checkpoint", run(events, customers), as_json=as_json)
+
+
+@app.command()
+def memory(
+    *,
+    customers: Annotated[int, typer.Option("--customers", min=1_000, help="Customers of the worker.")] = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Measure a worker's memory at its peak, with checkpoints under way, on a broker that is started for it."""
+    from stream.bench.memory import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), customers, tell)
+    _show("memory", figures, as_json=as_json)
+
+
+@app.command()
 def kernel(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
     """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
     from stream.bench.parts import kernel as run

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.changes import TRIGGERS, Change
-from models.customers.places import numbers
-from models.customers.row import DAY_MS, DIMENSIONS_MAX, LEFT, NEVER_MS, SINCE_TIMES
+from models.customers.row import DAY_MS, LEFT, NEVER_MS
 from models.definitions.document import CLUSTER, Term
-from models.engine import UNASSIGNED, Judge
+from models.engine import Judge
 from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
 
 if TYPE_CHECKING:
@@ -184,33 +183,6 @@ def seq_of(value: bytes) -> int:
 
 
 _EVENT_ID = re.compile(rb'\{"event_id":"\d+-(\d+)",').match  # a third of the time that parsing takes
-
-
-def encode_membership(row: Any, judge: Judge, customer_id: str, until: list[int], following: list[int]) -> bytes:
-    """Everything a customer is in, as of the row's own time."""
-    segments = {}
-    codes, since_ms = row["segment"].tolist(), numbers(row, SINCE_TIMES, DIMENSIONS_MAX).tolist()
-    for d, dimension in enumerate(judge.definitions.dimensions):
-        code = codes[d]
-        if code == 0 and dimension.kind != CLUSTER:
-            continue
-        segments[dimension.name] = {
-            "segment": judge.segment_name(d, code) or UNASSIGNED,
-            "since": iso(since_ms[d]) if code else None,
-            "valid_until": iso(until[d]) if until[d] < NEVER_MS else None,
-            "next_if_silent": judge.segment_name(d, following[d]) if following[d] >= 0 else None,
-        }
-    return orjson.dumps(
-        {
-            "customer_id": customer_id,
-            "seq": int(row["seq"]),
-            "definition": judge.definitions.digest,
-            "model": judge.model or None,
-            "updated_at": iso(int(row["decided_ms"])),
-            "segments": segments,
-            "audiences": {},
-        }
-    )
 
 
 def encode_checkpoint_mark(seq: int, changes_offset: int) -> bytes:

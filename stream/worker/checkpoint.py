@@ -14,13 +14,14 @@ import numpy as np
 
 from models.clusters.snapshot import Snapshot
 from models.customers.names import Packed, pack
-from models.customers.row import ROW_VERSION
-from models.customers.table import Copy
+from models.customers.row import ROW, ROW_VERSION
+from models.customers.table import Copy, whole
 from models.customers.upgrade import LAYOUTS, upgraded
 from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
-from stream.codec.documents import encode_checkpoint_mark, encode_membership
+from stream.codec.documents import encode_checkpoint_mark
+from stream.codec.memberships import encode_memberships
 from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Marker, Rows
 from stream.errors import SegstreamError
 from stream.worker.log import Keyed, Log
@@ -131,18 +132,21 @@ class Draft:
         rows: Any = self.copy.rows.view(np.recarray)
         changed = np.flatnonzero(rows.seq > above_seq)
         for judge, of_judge in self._by_judge(rows, changed):
-            chosen = rows[of_judge]
+            chosen: Any = whole(self.copy.rows)[of_judge].view(ROW).view(np.recarray)
             until, following = self.engine.outlook_of(chosen, judge)
             ids = self.copy.names(self.copy.slots[of_judge]).strings()
-            for i, customer_id in enumerate(ids):
-                value = encode_membership(chosen[i], judge, customer_id, until[i].tolist(), following[i].tolist())
+            for customer_id, value in zip(ids, encode_memberships(chosen, judge, ids, until, following), strict=True):
                 yield customer_id.encode(), value
         yield CHECKPOINT_KEY, encode_checkpoint_mark(self.seq, self.marker.changes_next)
 
     def _by_judge(self, rows: Any, changed: Any) -> list[tuple[Any, Any]]:
         current = rows.generation[changed] == self.generation
         groups = [(self.judges[0], changed[current]), (self.judges[1], changed[~current])]
-        return [(judge, places) for judge, places in groups if len(places)]
+        return [
+            (judge, places[start : start + ROWS_PER_RECORD])  # so many at a time, with time for others between
+            for judge, places in groups
+            for start in range(0, len(places), ROWS_PER_RECORD)
+        ]
 
 
 async def last_marker(log: Log, partition: int) -> Marker | None:

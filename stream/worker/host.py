@@ -28,6 +28,7 @@ from stream.worker.replica import rule_of
 from stream.worker.steady_clock import SteadyClock
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.training import TrainerService
+from stream.worker.warm import compile_apart
 from stream.worker.watchdog import LOOP, Standing, Watchdog
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Host:
         self._commits: dict[int, asyncio.Task[None]] = {}
         self._started = asyncio.Event()
         self._assigning = asyncio.Lock()
+        self._checkpoints = asyncio.Semaphore(1)  # one at a time: what it copies is memory
         self._ended: asyncio.Task[None] | None = None  # the last work, once it has begun
         self._unfinished: set[int] = set()  # partitions that were ours and not checkpointed to their end
         self.watchdog = Watchdog(settings.stall_seconds, SILENT_SECONDS_MAX)
@@ -82,6 +84,7 @@ class Host:
 
     def warm(self) -> None:
         """Compile the kernel; call before joining the group, so that nobody waits for us."""
+        compile_apart()
         Engine(judge_of(self._definitions, None), 1).warm()
 
     async def start(self) -> None:
@@ -218,9 +221,11 @@ class Host:
             self._train(wanted=trainer)
 
     def _partition(self, number: int) -> Partition:
-        return Partition(
+        partition = Partition(
             number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule, partition_of
         )
+        partition.gate = self._checkpoints
+        return partition
 
     async def _keep(self, partition: Partition) -> None:
         """A partition that stays keeps its rows, unless somebody had it meanwhile: then it is claimed anew."""

@@ -11,6 +11,7 @@ import numpy as np
 from models.changes import TRIGGERS
 from models.events import TOPICS
 from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, LATE_EVENTS, SUPPRESSED
+from stream.worker.census import Census
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -32,6 +33,7 @@ class Observer:
         self.metrics = metrics
         self._clock = clock
         self._send_vectors = send_vectors
+        self._censuses: dict[int, Census] = {}
         self._counted: dict[int, Any] = {}  # the engine's counters as told so far, by partition
 
     async def sampled(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
@@ -126,26 +128,21 @@ class Observer:
 
     def looked(self, partitions: list[Partition]) -> None:
         """Once a second or so: figures that are counted over all rows."""
+        live = {partition.number for partition in partitions}
+        self._censuses = {number: census for number, census in self._censuses.items() if number in live}
         sizes: dict[tuple[str, str], int] = {}
         for partition in partitions:
             engine = partition.replica.engine
             if engine is None:
                 continue
             number = str(partition.number)
-            self.metrics.dirty_rows.labels(number).set(int(engine.table.dirty.sum()))
+            self.metrics.dirty_rows.labels(number).set(int(np.count_nonzero(engine.table.dirty)))
             pending = partition.replica.slots - partition.replica.cursor
             self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
-            _count_segments(engine, sizes)
+            census = self._censuses.setdefault(partition.number, Census())
+            census.advance(engine)
+            for key, count in census.sizes.items():
+                sizes[key] = sizes.get(key, 0) + count
         self.metrics.segment_customers.clear()
         for (dimension, segment), count in sizes.items():
             self.metrics.segment_customers.labels(dimension, segment).set(count)
-
-
-def _count_segments(engine: Any, sizes: dict[tuple[str, str], int]) -> None:
-    rows = engine.table.rows[: len(engine.table)]
-    for d, dimension in enumerate(engine.judge.definitions.dimensions):
-        for code, count in enumerate(np.bincount(rows["segment"][:, d]).tolist()):
-            name = engine.judge.segment_name(d, code) if count else None
-            if name is not None:
-                key = (dimension.name, name)
-                sizes[key] = sizes.get(key, 0) + count

@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from models.events import PROFILE, TOPICS
 from stream.codec import journal
 from stream.errors import SegstreamError
@@ -109,6 +111,8 @@ class Partition:
         self._dead_before_draft: list[asyncio.Task[int]] = []
         self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
+        self.gate = asyncio.Semaphore(1)  # the host's, where partitions share one
+        self._inside = False  # it, from the beginning of a draft to the end of its transaction
         self._unacked: deque[Publication] = deque()
         self._kept: deque[Kept] = deque()  # at most a day of them
         self._last_tick_s = 0.0
@@ -346,7 +350,8 @@ class Partition:
                 self._committing.result()
                 self._committing = None
             return
-        if self._draft is None and self._checkpoint_due():
+        if self._draft is None and self._checkpoint_due() and not self.gate.locked():
+            await self._pass_gate()
             self._begin_checkpoint()
         if self._draft is not None and self._draft.advance():
             self._committing = asyncio.ensure_future(self._commit(self._draft))
@@ -359,7 +364,21 @@ class Partition:
             return False
         aged = self._clock.monotonic_s() - debt.since_s >= settings.checkpoint_seconds
         many = debt.events >= settings.checkpoint_events
-        return aged or many or self._checkpoint_now or int(engine.table.dirty.sum()) >= settings.checkpoint_rows
+        return (
+            aged
+            or many
+            or self._checkpoint_now
+            or int(np.count_nonzero(engine.table.dirty)) >= settings.checkpoint_rows
+        )
+
+    async def _pass_gate(self) -> None:
+        await self.gate.acquire()
+        self._inside = True
+
+    def _leave_gate(self) -> None:
+        if self._inside:
+            self._inside = False
+            self.gate.release()
 
     def _begin_checkpoint(self) -> None:
         self._draft = Draft(self.replica, self._cycle, self.progress.journal_next, self._clock.wall_ms())
@@ -370,6 +389,12 @@ class Partition:
         self._checkpoint_now = False
 
     async def _commit(self, draft: Draft) -> None:
+        try:
+            await self._write_checkpoint(draft)
+        finally:
+            self._leave_gate()
+
+    async def _write_checkpoint(self, draft: Draft) -> None:
         """Everything up to the marker is acked and published; then one transaction."""
         started = self._clock.monotonic_s()
         changes_next = self._changes_before_draft  # of later entries nothing: a subscriber starts reading here
@@ -414,6 +439,7 @@ class Partition:
                 await self._finish_checkpoint()  # one that has begun stands for an earlier entry
                 await self._drain(0)
                 if self.progress.live and self.progress.debt.since_s is not None:
+                    await self._pass_gate()
                     self._begin_checkpoint()
                     await self._finish_checkpoint()
         except LogUnavailableError:
@@ -439,6 +465,7 @@ class Partition:
         if self._committing is not None:
             self._committing.cancel()
             await asyncio.gather(self._committing, return_exceptions=True)
+        self._leave_gate()
         if self._transactions is not None:
             await self._transactions.close()
 
