@@ -170,10 +170,16 @@ class Trainer:
         if self.previous is None:  # who was there at the warm-up is not yet who the customers are
             self._work, self._chosen = begin(raw, self.settings)
             self._work.learn(self._window.vectors(None, self.settings.warmup_vectors))
-        rescaled(self._work, raw, self._window.vectors(None, self.settings.warmup_vectors), self.settings)
-        z = self._work.scaling.apply(raw)
+        settled = self._settled(raw)
+        if not settled:
+            rescaled(self._work, raw, self._window.vectors(None, self.settings.warmup_vectors), self.settings)
+        z, before = self._work.scaling.apply(raw), self._work.candidates.clusters
         choice = self._choice(z)
-        prototypes = self._prototypes(z, keep=not self._drifted)
+        hides = self._hides_two(z)
+        if settled and self.previous and self._work.candidates.clusters == before and not hides:
+            prototypes = _table(self.previous)
+        else:
+            prototypes = self._prototypes(z, keep=not self._drifted)
         if not len(prototypes):
             return None
         found = self._compose(prototypes, raw, z, amounts, choice, max(as_of_ms, self.as_of_ms))
@@ -238,16 +244,32 @@ class Trainer:
             self._restart(best, z)
         return self._nearer(best, z) if keep else best
 
+    def _settled(self, raw: Floats) -> bool:
+        """Whether the prototypes in force, scaling and all, describe the customers nearly as well as any."""
+        previous = self.previous
+        if previous is None or self._drifted or previous.features != self.features or not previous.clusters:
+            return False
+        if scaling_of(previous) != self._scaling:
+            return False
+        z, old = self._scaling.apply(raw), _table(previous)
+        best = scouted(polished(old, z), z, self.settings)
+        return _inertia(z, old) <= _inertia(z, best) * (1.0 + self.settings.settled)
+
+    def _hides_two(self, z: Floats) -> bool:
+        """Whether PATIENCE snapshots in a row, this the last, have shown a cluster that hides two."""
+        if not open_choice(self.settings) or self.previous is None:
+            return False
+        old = _table(self.previous)
+        parts = divided(old, z, self.settings.min_share, self.settings.seed) if len(old) else old
+        self._hidden = self._hidden + 1 if len(parts) > len(old) else 0
+        return self._hidden >= PATIENCE
+
     def _parted(self, prototypes: Floats, z: Floats) -> Floats:
         """With the clearest hidden pair apart, if PATIENCE snapshots in a row have shown one; at once in the first."""
-        if not open_choice(self.settings):
-            return prototypes
-        parts = divided(prototypes, z, self.settings.min_share, self.settings.seed)
-        self._hidden = self._hidden + 1 if len(parts) > len(prototypes) else 0
-        if self._hidden < PATIENCE and self.previous is not None:
+        if not open_choice(self.settings) or (self.previous is not None and self._hidden < PATIENCE):
             return prototypes
         self._hidden = 0
-        return parts
+        return divided(prototypes, z, self.settings.min_share, self.settings.seed)
 
     def _nearer(self, best: Floats, z: Floats) -> Floats:
         """The previous prototypes, or as far on the way from them to the best as describes the customers well."""

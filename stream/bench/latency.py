@@ -58,18 +58,18 @@ async def _run(brokers: str, load: Load, snapshot: Any, rate: float, tell: Tell)
     settings = running.settings_of(brokers, "bench")
     past = Load(0, load.customers, load.seed, wall_ms())
     await running.prepare(settings, snapshot)
-    await running.send(settings, (one for one, _ in _numbered(past)))
+    await running.send(settings, (one for one, _ in numbered(past)))
     tell("starting a worker")
     child, _ = running.worker(settings)
     with child:
         await running.applied(settings, child, past.warm_up)
         async with running.following(settings, "segment-changes") as follower:
             follower.seek(await follower.first_offsets())
-            await _quiet(follower, child)
+            await quiet(follower, child)
             tell(f"{load.events:,} events at {rate:g} a second")
             seen = Seen()
             begin_ms = wall_ms()
-            reading = asyncio.ensure_future(_read(follower, seen))
+            reading = asyncio.ensure_future(read(follower, seen))
             async with BulkProducer(settings) as producer:
                 count = await producer.run(_paced(load, seen), rate=rate)
             end_ms = wall_ms()
@@ -97,7 +97,8 @@ def _figures(seen: Seen, count: int, seconds: float, cpu_s: float | None) -> dic
     }
 
 
-def _numbered(load: Load) -> Iterator[tuple[BulkRecord, int]]:
+def numbered(load: Load) -> Iterator[tuple[BulkRecord, int]]:
+    """The events of a load as records, with their numbers."""
     for part in draws(load):
         columns = (part.customer, part.kind, part.action, part.amount_minor, part.ts_ms)
         for number, row in enumerate(zip(*(column.tolist() for column in columns), strict=True), part.first):
@@ -118,7 +119,7 @@ def _paced(load: Load, seen: Seen) -> Iterator[BulkRecord]:
             yield record(number, customer, kind, action, amount, now_ms)
 
 
-async def _quiet(follower: Follower, child: Child) -> None:
+async def quiet(follower: Follower, child: Child) -> None:
     """Wait until no more changes come: the worker is through the past."""
     deadline_s = monotonic_s() + QUIET_SECONDS_MAX
     last_s = monotonic_s()
@@ -128,7 +129,8 @@ async def _quiet(follower: Follower, child: Child) -> None:
         child.check()
 
 
-async def _read(follower: Follower, seen: Seen) -> None:
+async def read(follower: Follower, seen: Seen) -> None:
+    """Note when the change of each event arrives, until cancelled."""
     while True:
         changes = await follower.records(POLL_MS)
         now_s = monotonic_s()

@@ -28,6 +28,7 @@ WARMUP_VECTORS = 500  # as the trainer, unless the customers are fewer
 MODEL_VECTORS = 4_000  # learned for a model: 0.2 ms each in River
 TICK_LIMIT = 4_000  # as stream.worker.partition
 CUSTOMERS_MAX = 5_000_000  # more than any bench asks for
+CLUSTERS = 6  # as many as a shop has, and the same in every run
 NEVER_SAMPLED_MS = 2**50  # no vectors for a trainer: it is no part of what is measured
 
 
@@ -125,7 +126,9 @@ class Rehearsal:
         """A model of the customers there are, learned as the worker's trainer would."""
         slots = np.arange(self.replica.customers)[:MODEL_VECTORS]
         vectors, amounts = self.engine.sample(slots, as_of_ms)
-        trainer = Trainer(CLUSTER_FEATURES, TrainerSettings(warmup_vectors=min(WARMUP_VECTORS, len(slots))))
+        trainer = Trainer(
+            CLUSTER_FEATURES, TrainerSettings(clusters=CLUSTERS, warmup_vectors=min(WARMUP_VECTORS, len(slots)))
+        )
         recency_days, orders, spend = amounts.T
         trainer.learn(vectors, recency_days, orders, spend, as_of_ms)
         trainer.learn_slice(len(slots))

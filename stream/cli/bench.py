@@ -61,6 +61,22 @@ def latency(
 
 
 @app.command()
+def training(
+    *,
+    rate: Annotated[float, typer.Option("--rate", min=1, help="Events a second.")] = 1_000.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long each of six phases.")] = 10.0,
+    customers: Customers = CUSTOMERS,
+    as_json: Json = False,
+) -> None:
+    """Measure the latency of events with the trainer idle and at full rate in turn, in one run of one worker."""
+    from stream.bench.training import run
+
+    with _telling() as tell:
+        figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell)
+    _show("training", figures, as_json=as_json)
+
+
+@app.command()
 def sweep(
     *,
     customers: Annotated[int, typer.Option("--customers", min=1_000, help="Rows of the table.")] = 1_000_000,

@@ -26,8 +26,8 @@ Ints = NDArray[np.int64]
 
 SEED = 7
 CUSTOMERS, DAYS = 2_500, 300  # simulated: some hundreds of each archetype, and its truth holds
-CALM_DAY = 150  # of the calm runs: all have joined by day 80, and their first ten weeks are over
-SHIFT_DAY = 239  # of the runs with a known change: three months of calm before it, and a mailing on the day
+CALM_DAY = 200  # of the calm runs: all joined by day 80, and sums that halve in 90 days have settled since
+SHIFT_DAY = 239  # of the runs with a known change: a mailing goes out on the day
 
 
 @dataclass(frozen=True, slots=True)
