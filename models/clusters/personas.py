@@ -18,6 +18,7 @@ FEATURES_IN_LABEL = 3  # two adjectives and a noun are remembered; more are a de
 TRAITS = 5  # features a persona is told by
 DIGITS = 2  # significant, of a typical customer: enough to picture one, too few to know one by
 GAP_MIN = 0.5  # deviations; nearer the average a feature is no reason to address anybody differently
+OUTLIVED_MIN = 0.25  # scaled units from the mean, on the other side than the name says
 NOBODY = "customers"  # the noun when no feature has one
 
 
@@ -70,6 +71,16 @@ def _phrase(gaps: Sequence[tuple[str, float]], words: Words) -> str:
         wording = wording_of(feature, words)
         (nouns if wording.noun else adjectives).append(wording.high if gap > 0.0 else wording.low)
     return " ".join([*adjectives, " and ".join(nouns) or NOBODY])
+
+
+def outlived(cluster: Cluster, snapshot: Snapshot, feature_means: Sequence[float], words: Words) -> bool:
+    """Whether the cluster's label says the opposite of what its customers are now."""
+    spoken = f" {cluster.label} "
+    for feature, value, mean in zip(snapshot.features, cluster.prototype, feature_means, strict=True):
+        wording, gap = wording_of(feature, words), value - mean
+        if abs(gap) > OUTLIVED_MIN and f" {wording.low if gap > 0.0 else wording.high} " in spoken:
+            return True
+    return False
 
 
 def wording_of(feature: str, words: Words) -> Wording:

@@ -11,7 +11,7 @@ from models.clusters.guard import radii
 from models.clusters.identity import contingency, jaccard, match
 from models.clusters.lineage import transitions
 from models.clusters.nearest import nearest
-from models.clusters.personas import Words, distinct_label
+from models.clusters.personas import Words, distinct_label, outlived
 from models.clusters.scaling import Scaling, translate
 from models.clusters.shape import Cluster, Snapshot, Transition
 
@@ -75,12 +75,13 @@ def succeed(
 
 
 def with_labels(snapshot: Snapshot, z: Floats, words: Words) -> Snapshot:
-    """Return the snapshot with a distinct label for every cluster without one; z is the scaled sample."""
+    """Return the snapshot with a distinct label for every cluster without a true one; z is the scaled sample."""
     means = z.mean(axis=0).tolist()
     taken = {cluster.label for cluster in snapshot.clusters}
     clusters = []
     for cluster in snapshot.clusters:
-        name = cluster.label or distinct_label(cluster, snapshot, means, words, taken)
+        keeps = cluster.label and not outlived(cluster, snapshot, means, words)
+        name = cluster.label if keeps else distinct_label(cluster, snapshot, means, words, taken)
         taken.add(name)
         clusters.append(replace(cluster, label=name))
     return replace(snapshot, clusters=tuple(clusters))

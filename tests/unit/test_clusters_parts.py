@@ -11,7 +11,7 @@ from models.clusters.guard import consolidate
 from models.clusters.identity import contingency, jaccard, match
 from models.clusters.learner import Center
 from models.clusters.lineage import transitions
-from models.clusters.personas import Wording, distinct_label, label
+from models.clusters.personas import Wording, distinct_label, label, outlived
 from models.clusters.quantiles import cut_points, high_score, low_score
 from models.clusters.scaling import SCALE_MIN, Scaling, fit, translate
 from models.clusters.seeding import seed_centers
@@ -253,6 +253,15 @@ def test_a_label_names_what_is_furthest_from_average() -> None:
     assert label(CLUSTER, SNAPSHOT, (3.0, -3.0, 0.0), {}) == "low-orders high-open rate low-recency customers"
     taken = {"low-recency frequent readers"}
     assert distinct_label(CLUSTER, SNAPSHOT, (0.0, 0.0, 0.0), words, taken) == "low-recency frequent readers (4)"
+
+
+def test_a_label_is_outlived_when_its_customers_are_the_opposite() -> None:
+    """Near the average a name may stay; on the other side of it, it would be a lie."""
+    words = {"orders": Wording("frequent", "rare")}
+    named = replace(CLUSTER, label="frequent customers")
+    assert not outlived(named, SNAPSHOT, (0.0, 0.0, 0.0), words)
+    assert not outlived(named, SNAPSHOT, (2.2, 0.0, 0.0), words)
+    assert outlived(named, SNAPSHOT, (3.0, 0.0, 0.0), words)
 
 
 def test_without_a_model_nobody_has_a_cluster() -> None:
