@@ -9,22 +9,22 @@ from __future__ import annotations
 import json
 import sys
 import time
+from bisect import bisect_right
 from typing import Any
 
 from quixstreams import Application
 
 REPORT_EVENTS = 1_000  # between two lines of the count
 DAY_MS = 86_400_000  # clicks halve in a day: as stream/bench/plain_faust.py
-HOT_CLICKS, WARM_CLICKS, BIG_SPEND = 6.0, 3.0, 250.0  # the same
+CLICK_BORDERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)  # the same
+SPEND_BORDERS = (50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0)  # the same
 NEW = {"amount": 0.0, "clicks": 0.0, "segment": ""}
 counted = {"events": 0, "changes": 0}
 
 
 def segment_of(amount: float, clicks: float) -> str:
-    """The segment of a customer: money first, then clicks."""
-    money = "big" if amount >= BIG_SPEND else "small" if amount else "none"
-    warmth = "hot" if clicks >= HOT_CLICKS else "warm" if clicks >= WARM_CLICKS else "idle"
-    return f"{money} {warmth}"
+    """The segment of a customer: how many borders of spend and of clicks are reached."""
+    return f"spend {bisect_right(SPEND_BORDERS, amount)} clicks {bisect_right(CLICK_BORDERS, clicks)}"
 
 
 def apply(event: dict[str, Any], state: Any) -> dict[str, Any] | None:

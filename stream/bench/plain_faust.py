@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from bisect import bisect_right
 from typing import Any
 
 import faust
@@ -19,14 +20,14 @@ from stream.codec import plain_json
 REPORT_EVENTS = 250  # between two lines: about ten a second
 PARTITIONS = 4  # as the input topics of the bench
 DAY_MS = 86_400_000  # clicks halve in a day, as in the shipped intent
-HOT_CLICKS, WARM_CLICKS, BIG_SPEND = 6.0, 3.0, 250.0  # as the shipped intent and the lowest cut of spend
+# borders as close as this give about as many changes an event as segstream has in its six dimensions
+CLICK_BORDERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
+SPEND_BORDERS = (50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0)
 
 
 def segment_of(state: dict[str, Any]) -> str:
-    """The segment of a customer: money first, then clicks."""
-    money = "big" if state["amount"] >= BIG_SPEND else "small" if state["amount"] else "none"
-    clicks = "hot" if state["clicks"] >= HOT_CLICKS else "warm" if state["clicks"] >= WARM_CLICKS else "idle"
-    return f"{money} {clicks}"
+    """The segment of a customer: how many borders of spend and of clicks are reached."""
+    return f"spend {bisect_right(SPEND_BORDERS, state['amount'])} clicks {bisect_right(CLICK_BORDERS, state['clicks'])}"
 
 
 def clicks_at(state: dict[str, Any], ts_ms: int) -> float:
