@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from models.definitions.document import Definitions
 from models.definitions.language import DefinitionError, parse
 from stream.errors import SegstreamError
 
+_DIGEST = re.compile("[0-9a-f]{16}")
 FILE_BYTES_MAX = 1_000_000  # a definitions file or a snapshot is a few kilobytes; a megabyte is something else
 NODES_MAX = 100_000  # of a definitions file with its aliases written out: a thousand times the shipped one
 
@@ -153,6 +155,9 @@ def encode_approval(name: str) -> tuple[bytes, bytes]:
 def decode_model(value: bytes) -> Snapshot | str:
     """A snapshot, or the digest of one that is approved; raises ValueError when the record is neither."""
     document = _document(value)
-    if isinstance(document, dict) and isinstance(document.get("approves"), str):
-        return str(document["approves"])
+    if isinstance(document, dict) and "approves" in document:
+        name = document["approves"]
+        if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+            raise ValueError("approves no digest")
+        return name
     return from_document(document)

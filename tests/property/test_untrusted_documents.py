@@ -110,8 +110,10 @@ WHOLE = orjson.dumps(MODEL)
         orjson.dumps({**MODEL, "next_id": 2**17, "clusters": [{**MODEL["clusters"][0], "id": 2**16 + 1}]}),
         orjson.dumps({**MODEL, "clusters": [{**MODEL["clusters"][0], "label": "x" * 1_000}]}),
         orjson.dumps({**MODEL, "clip": 1e300}),
+        orjson.dumps({"approves": "0123456789abcdef" * 1_000}),
+        orjson.dumps({"approves": ["0123456789abcdef"]}),
     ],
-    ids=["empty", "null", "brackets", "deep", "cut", "large", "features", "id", "label", "clip"],
+    ids=["empty", "null", "brackets", "deep", "cut", "large", "features", "id", "label", "clip", "long", "list"],
 )
 def test_what_could_not_be_judged_by_is_refused(value: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """Also another version's features, and what a row or a change has no room for; the log says where it lies."""
