@@ -46,6 +46,11 @@ class Load:
         """Events before the measured ones."""
         return PAST_EVENTS * self.customers
 
+    @property
+    def purchases(self) -> int:
+        """About how many of all are purchases."""
+        return round(PAST_SHARES[PURCHASE] * self.warm_up + KIND_SHARES[PURCHASE] * self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:

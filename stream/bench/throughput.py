@@ -79,8 +79,13 @@ async def _plain(settings: Settings, load: Load, seconds: float) -> dict[str, An
     await running.send(settings, records(load))
     arguments = [settings.brokers, settings.prefix, f"{settings.prefix}segment-changes"]
     child = Child("stream.bench.plain_faust", arguments)
-    found = await stretch(child, load.warm_up, PLAIN_SETTLE_SECONDS, seconds)
+    found = await stretch(child, plain_warm_up(load), PLAIN_SETTLE_SECONDS, seconds)
     return {f"plain_faust_{name}": value for name, value in found.items()}
+
+
+def plain_warm_up(load: Load) -> int:
+    """Events until the plain app has read every purchase: its two agents take turns, so half of all are orders."""
+    return max(load.warm_up, 2 * load.purchases)
 
 
 async def stretch(child: Child, warm_up: int, settle_seconds: float, seconds: float) -> dict[str, Any]:
