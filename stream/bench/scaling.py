@@ -55,7 +55,7 @@ def run(cache: Path, events: int, sizes: Sequence[int], tell: Tell) -> dict[str,
                 points.append(asyncio.run(_point(_settings(broker.address), population, workers, events)))
     tell("adding a worker")
     with DevBroker(cache) as broker:
-        pause = asyncio.run(_pause(_settings(broker.address), Population(min(PAUSE_CUSTOMERS, *sizes))))
+        pause = asyncio.run(_pause(_settings(broker.address), Population(min(PAUSE_CUSTOMERS, max(sizes)))))
     costs = [point["cpu_us_per_event"] for point in points if point["cpu_us_per_event"] is not None]
     return {
         "points": points,
@@ -94,6 +94,7 @@ async def _point(settings: Settings, population: Population, workers: int, event
         "events": count,
         "events_per_s": round(count * 1000 / max(last.wall_ms - first.wall_ms, 1)),
         "cpu_us_per_event": None if cpu_s is None else round(cpu_s * 1e6 / count, 2),
+        "changes_per_event": round(sum(one.get("segstream_changes_total", 0) for one in figures) / events, 3),
         "checkpoints": round(sum(one.get("segstream_checkpoints_total", 0) for one in figures)),
         "rows_checkpointed": round(sum(one.get("segstream_checkpoint_rows_total", 0) for one in figures)),
     }

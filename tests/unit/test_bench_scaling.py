@@ -12,6 +12,7 @@ from stream.bench.chart import svg, table
 from stream.bench.publish import BEGIN, END, publish
 from stream.bench.scaling import pauses
 from stream.codec.journal import Batch, Claim, Entry
+from tests.house.tree import REPO
 
 FIGURES: dict[str, Any] = {
     "points": [
@@ -83,3 +84,10 @@ def test_publishing_writes_beside_the_page_and_into_it(tmp_path: Any) -> None:
     page.write_text("no place\n")
     with pytest.raises(ValueError, match="scaling"):
         publish(tmp_path, FIGURES)
+
+
+def test_the_page_shows_the_figures_beside_it() -> None:
+    """If this fails: `make bench-scale`, or its commit left one of the three files behind."""
+    figures = json.loads((REPO / "docs/scaling.json").read_text("utf-8"))
+    assert (REPO / "docs/scaling.svg").read_text("utf-8") == svg(figures)
+    assert table(figures) in (REPO / "docs/performance.md").read_text("utf-8")
