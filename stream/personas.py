@@ -8,7 +8,7 @@ from models.clusters.parts import plain
 from models.clusters.personas import wording_of
 from models.clusters.shape import Persona, Snapshot
 from models.clusters.snapshot import digest
-from stream.codec.documents import iso
+from stream.codec.times import iso
 from stream.wordings import WORDINGS
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from models.events import TOPICS
 from stream.codec import journal, plain_json
+from stream.codec.block import Block, block_of
 from stream.codec.definitions import load
 from stream.settings import Settings
 from stream.worker.documents import DEFINITIONS_TOPIC
@@ -113,6 +114,11 @@ class StillLog:
             yield records[i : i + BATCH_RECORDS]
             await asyncio.sleep(0)
 
+    async def blocks(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Block]:
+        """See Log.blocks."""
+        async for records in self.read(topic, partition, start, end, committed=True):
+            yield block_of(records)
+
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
         """See Log.bounds."""
         assert isinstance(committed, bool)  # all is
@@ -186,7 +192,7 @@ async def work(log: StillLog, partition: Partition, until: Any = None) -> None:
         for kind, entry in partition.inputs.by_kind.items():
             shelf = log.shelf(TOPICS[kind])
             if records := [record for record in shelf.records if record.offset >= entry.read]:
-                entry.add(records, 2**62)
+                entry.add(block_of(records), 2**62)
             entry.caught_up = True
         partition.wake.set()
         await asyncio.sleep(LOOK_SECONDS)

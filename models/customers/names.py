@@ -62,6 +62,7 @@ def warm() -> None:
     names.add([POOL_FIRST * "a"])  # and the pool
     names.reindex()
     names.find(["1"])
+    names.find_spans(np.zeros(1, np.uint8), np.zeros((0, 2), np.int64))
 
 
 class Names:
@@ -83,6 +84,12 @@ class Names:
         names = pack(ids)
         found = np.empty(len(names.sizes), np.int64)
         _find_all(names.text, names.sizes, POINT, self._index, self._start, self._size, self._pool, found)
+        return found
+
+    def find_spans(self, text: NDArray[np.uint8], spans: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As `find`, of ids that lie in `text` as `spans` [ids, 2] say: first byte and length."""
+        found = np.empty(len(spans), np.int64)
+        _find_spans(text, spans, POINT, self._index, self._start, self._size, self._pool, found)
         return found
 
     def add(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -206,6 +213,14 @@ def _find_all(text: Any, sizes: Any, point: int, index: Any, starts: Any, kept: 
         place = _place(text, begin, end, _hash(text, begin, end, point), index, starts, kept, pool)
         found[i] = UNKNOWN if place < 0 else (int(index[place]) & SLOT_MASK) - 1
         begin = end
+
+
+@kernel
+def _find_spans(text: Any, spans: Any, point: int, index: Any, starts: Any, kept: Any, pool: Any, found: Any) -> None:
+    for i in range(len(spans)):
+        begin, end = spans[i, 0], spans[i, 0] + spans[i, 1]
+        place = _place(text, begin, end, _hash(text, begin, end, point), index, starts, kept, pool)
+        found[i] = UNKNOWN if place < 0 else (int(index[place]) & SLOT_MASK) - 1
 
 
 @kernel

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.changes import TRIGGERS, Change
-from models.engine import Engine
+from models.engine import Engine, Judge
 from models.events import TOPICS
 from stream.backtest.fitted import ROWS_OF_A_SOURCE, Fitted
-from stream.codec.documents import Address, encode_change
+from stream.codec.changes import Address, ChangeWriter
 
 SCHEMA = pa.schema(
     [
@@ -39,6 +39,7 @@ class ChangeLog:
         self.partition = partition
         Path(folder).mkdir(parents=True, exist_ok=True)
         self._writer: Any = pq.ParquetWriter(Path(folder) / f"part-{partition}.parquet", SCHEMA, compression="zstd")
+        self._writers: ChangeWriter | None = None
         self._held: list[tuple[Any, ...]] = []
 
     def add(self, changes: NDArray[np.void], engine: Engine, records: Fitted | None) -> None:
@@ -60,11 +61,16 @@ class ChangeLog:
                     TRIGGERS[change.trigger],
                     change.occurred_ms,
                     change.decided_ms,
-                    encode_change(change, judge, self.partition, customer_id, address),
+                    self._writer_of(judge).write(change, customer_id, address),
                 )
             )
         if len(self._held) >= ROWS_HELD_MAX:
             self._write()
+
+    def _writer_of(self, judge: Judge) -> ChangeWriter:
+        if self._writers is None or self._writers.judge is not judge:
+            self._writers = ChangeWriter(judge, self.partition)
+        return self._writers
 
     def _address(self, records: Fitted, event: int) -> Address:
         record = records[event]

@@ -27,7 +27,8 @@ from stream.backtest.directory import Directory
 from stream.backtest.fitted import Fit, Fitted, Shape
 from stream.backtest.hashing import hash_texts
 from stream.codec import plain_json
-from stream.codec.events import ATTRIBUTE_MAX, CLICK_CODES, EMAIL_CODES, RESERVED_ID, TS_MS_MAX, Columns
+from stream.codec.columns import Columns
+from stream.codec.events import ATTRIBUTE_MAX, CLICK_CODES, EMAIL_CODES, RESERVED_ID, TS_MS_MAX
 from stream.codec.schemas import ID_LENGTH_MAX
 from stream.sources import REQUIRED
 from stream.worker.replica import attribute_value
@@ -76,18 +77,17 @@ class Fitter:
 
     def fit_decoded(self, decoded: Columns, rows: NDArray[np.int64]) -> Fitted:
         """Records of what the codec has decoded: from Kafka, or line by line."""
-        count = len(decoded.ts_ms)
+        count = len(decoded.rows)
         made = _Columns({}, rows, self.found)
         made.kind = np.full(count, decoded.kind, np.int64)
         made.count, made.alive = count, np.ones(count, np.bool_)
         made.batch = {
-            "customer_id": pa.array(decoded.customer_id, pa.string()),
-            "event_id": pa.array(decoded.event_id, pa.string()),
+            "customer_id": pa.array(decoded.texts("customer"), pa.string()),
+            "event_id": pa.array(decoded.texts("event"), pa.string()),
             "attributes": decoded.attributes,
         }
-        made.ts_ms, made.action = np.array(decoded.ts_ms, np.int64), np.array(decoded.action, np.int64)
-        made.amount_minor = np.array(decoded.amount_minor, np.int64)
-        made.machine_open = np.array(decoded.machine_open, np.int64)
+        made.ts_ms, made.action = decoded.rows["ts_ms"], decoded.rows["action"]
+        made.amount_minor, made.machine_open = decoded.rows["amount_minor"], decoded.rows["machine_open"]
         made.drop(made.ts_ms > self._newest_ms, "future")
         values = None
         if self.shape.attributes and decoded.kind == PROFILE:

@@ -21,6 +21,7 @@ from stream.backtest.fitted import ROWS_OF_A_SOURCE, Fitted
 from stream.backtest.fitting import Fitter, combine
 from stream.backtest.mapping import FieldMapping, mapped
 from stream.codec import plain_json
+from stream.codec.block import block_of
 from stream.codec.events import decode
 from stream.errors import SegstreamError
 from stream.sources import FIELDS, LINE_BYTES_MAX, REQUIRED
@@ -260,10 +261,11 @@ def _line_by_line(source: FileSource, fitter: Fitter, block: bytes, first: int) 
 
 
 def _fit_lines(fitter: Fitter, kind: int, records: list[Record]) -> Fitted:
-    decoded = decode(kind, records)
-    for record, refusal in decoded.refused:
-        fitter.found.reject(np.array([record.offset]), refusal.reason)
-    return fitter.fit_decoded(decoded, np.array([one.offset for one in decoded.record], np.int64))
+    decoded = decode(kind, block_of(records))
+    numbers = decoded.block.index["offset"]
+    for place, refusal in decoded.refused:
+        fitter.found.reject(numbers[[place]], refusal.reason)
+    return fitter.fit_decoded(decoded, numbers[decoded.rows["record"]])
 
 
 def _fit_loose(source: FileSource, fitter: Fitter, number: int, row: Any) -> Fitted:

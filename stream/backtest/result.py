@@ -17,7 +17,7 @@ from models.workspace import DECISIONS, DUPLICATES, LATE_EVENTS, SUPPRESSED
 from stream.backtest.fitted import Fit
 from stream.backtest.partition_run import Customers
 from stream.backtest.tally import Codes, Totals
-from stream.codec.documents import iso
+from stream.codec.times import iso
 
 BYTES_PER_MB = 1_000_000
 

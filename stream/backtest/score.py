@@ -18,7 +18,7 @@ from models.customers.row import DAY_MS, NEVER_MS
 from models.events import MINOR_PER_MAJOR
 from stream.backtest.partition_run import Customers
 from stream.backtest.result import Outcome, Result
-from stream.codec.documents import iso
+from stream.codec.times import iso
 from stream.errors import SegstreamError
 
 HISTORY_MOMENTS = 12  # earlier times at which memberships and what followed are looked at

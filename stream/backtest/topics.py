@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from models.events import TOPICS
 from stream.backtest.fitted import ROWS_OF_A_SOURCE, Fitted
 from stream.backtest.fitting import Fitter
+from stream.codec.block import Block
 from stream.codec.events import decode
 from stream.kafka.log import KafkaLog
 from stream.settings import Settings
@@ -39,20 +37,19 @@ class TopicSource:
         topic = TOPICS[self.kind]
         first, end = self.runner.run(self.log.bounds(topic, self.partition, committed=True))
         self.done, self.total = 0, end - first
-        batches = self.log.read(topic, self.partition, first, end, committed=True)
-        while (records := self.runner.run(_next(batches))) is not None:
-            decoded = decode(self.kind, records)
-            base = self.number * ROWS_OF_A_SOURCE + 1
-            for record, refusal in decoded.refused:
-                fitter.found.reject(np.array([record.offset + base]), refusal.reason)
-            tombstones = np.array([record.value is None for record in decoded.record], np.bool_)
-            fitted = fitter.fit_decoded(decoded, np.array([r.offset + base for r in decoded.record], np.int64))
-            yield fitted[fitted["ts_ms"] > 0] if tombstones.any() else fitted
-            self.done = records[-1].offset + 1 - first
+        blocks = self.log.blocks(topic, self.partition, first, end)
+        while (block := self.runner.run(_next(blocks))) is not None:
+            decoded = decode(self.kind, block)
+            numbers = block.index["offset"] + self.number * ROWS_OF_A_SOURCE + 1
+            for place, refusal in decoded.refused:
+                fitter.found.reject(numbers[[place]], refusal.reason)
+            fitted = fitter.fit_decoded(decoded, numbers[decoded.rows["record"]])
+            yield fitted[fitted["ts_ms"] > 0]  # tombstones have no time
+            self.done = int(block.index["offset"][-1]) + 1 - first
 
 
-async def _next(batches: Any) -> list[Any] | None:
-    return await anext(batches, None)
+async def _next(blocks: AsyncIterator[Block]) -> Block | None:
+    return await anext(blocks, None)
 
 
 def topic_sources(settings: Settings, runner: asyncio.Runner, log: KafkaLog) -> list[TopicSource]:

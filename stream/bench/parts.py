@@ -16,7 +16,7 @@ from models.events import ATTRIBUTES_MAX
 from stream.bench.machine import cpu_s, facts
 from stream.bench.rehearsal import CUSTOMERS_MAX, POLL_RECORDS, Fetch, Rehearsal, Stages, fetches_of, snapshot_of
 from stream.bench.stream_of_events import Load, kernel_events
-from stream.codec import definitions, events
+from stream.codec import block, definitions, events
 
 HOUR_MS = DAY_MS // 24
 BATCH_EVENTS = 4_000  # as the worker's batch_records
@@ -84,12 +84,12 @@ def decode(count: int, customers: int) -> dict[str, object]:
     fetches = fetches_of(Load(count, customers), warm_up=False)
     began = cpu_s()
     for fetch in fetches:
-        for kind, records in fetch:
-            events.decode(kind, records)
+        for kind, fetched in fetch:
+            events.decode(kind, fetched)
     decoded = cpu_s()
     for fetch in fetches:
-        for _, records in fetch:
-            events.digest(records)
+        for _, fetched in fetch:
+            block.digest(fetched)
     digested = cpu_s()
     return {
         "events": count,

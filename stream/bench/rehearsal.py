@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from models.features.catalogue import CLUSTER_FEATURES
 from stream.bench.machine import cpu_s
 from stream.bench.stream_of_events import Load, records
 from stream.codec import definitions
+from stream.codec.block import Block, Record, block_of
 from stream.codec.journal import Adopt, Batch, Claim, Tick
 from stream.kafka.partitioner import partition_of
 from stream.worker.inputs import Inputs
@@ -32,16 +33,7 @@ CLUSTERS = 6  # as many as a shop has, and the same in every run
 NEVER_SAMPLED_MS = 2**50  # no vectors for a trainer: it is no part of what is measured
 
 
-Fetch = list[tuple[int, list["Rehearsed"]]]  # (kind, records), as one poll brings them
-
-
-class Rehearsed(NamedTuple):
-    """A record as aiokafka gives it, as far as the worker reads it."""
-
-    offset: int
-    key: bytes
-    value: bytes
-    timestamp: int
+Fetch = list[tuple[int, Block]]  # by kind, as one poll brings them
 
 
 @dataclass(slots=True)
@@ -145,20 +137,20 @@ def fetches_of(load: Load, *, warm_up: bool) -> list[Fetch]:
 
 def _fetches(load: Load, *, warm_up: bool) -> Iterator[Fetch]:
     offsets = [0] * len(TOPICS)
-    gathered: dict[int, list[Rehearsed]] = {}
+    gathered: dict[int, list[Record]] = {}
     count = 0
     for number, (topic, key, value) in enumerate(records(load)):
         kind = TOPICS.index(topic)
         offset, offsets[kind] = offsets[kind], offsets[kind] + 1
         if (number < load.warm_up) != warm_up:
             continue
-        gathered.setdefault(kind, []).append(Rehearsed(offset, key, value, number))
+        gathered.setdefault(kind, []).append(Record(offset, key, value, number))
         count += 1
         if count == POLL_RECORDS:
-            yield sorted(gathered.items())
+            yield [(kind, block_of(some)) for kind, some in sorted(gathered.items())]
             gathered, count = {}, 0
     if count:
-        yield sorted(gathered.items())
+        yield [(kind, block_of(some)) for kind, some in sorted(gathered.items())]
 
 
 def snapshot_of(load: Load) -> Snapshot:

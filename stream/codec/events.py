@@ -7,13 +7,11 @@ future, customers of another partition, a full table) is judged when the entry i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
-import xxhash
+import numpy as np
 
 from models.events import (
     AMOUNT_MINOR_MAX,
@@ -23,7 +21,10 @@ from models.events import (
     PROFILE,
     TS_MS_MIN,
 )
+from stream.codec.block import Block, Record
+from stream.codec.columns import DECODED, NOTHING, Columns, Refusal
 from stream.codec.depth import DEPTH_MAX, FLAT_BYTES_MAX, is_too_deep
+from stream.codec.fast_json import ACTIONS, FIELDS, NEEDED, hash_of, read
 from stream.codec.schemas import DECODERS, ID_LENGTH_MAX
 from stream.codec.state import CHECKPOINT_KEY
 
@@ -37,73 +38,96 @@ CLICK_CODES = {name: code for code, name in enumerate(CLICK_ACTIONS)}
 EMAIL_CODES = {name: code for code, name in enumerate(EMAIL_ACTIONS)}
 
 
-class Record(Protocol):
-    """One record of a topic, as aiokafka gives it (and the in-memory log)."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int  # Kafka's, in milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a record is no event: `reason` is one of a bounded set, `detail` says it for people."""
-
-    reason: str
-    detail: str
-
-
-@dataclass(slots=True)
-class Columns:
-    """Decoded records of one topic, in offset order; refused ones are beside them and in no column."""
-
-    kind: int
-    ts_ms: list[int] = field(default_factory=list)
-    action: list[int] = field(default_factory=list)
-    amount_minor: list[int] = field(default_factory=list)
-    id_hash: list[int] = field(default_factory=list)
-    machine_open: list[int] = field(default_factory=list)
-    customer_id: list[str] = field(default_factory=list)
-    event_id: list[str] = field(default_factory=list)
-    record: list[Any] = field(default_factory=list)  # the Record each came from
-    attributes: list[dict[str, Any]] = field(default_factory=list)  # profiles only
-    refused: list[tuple[Any, Refusal]] = field(default_factory=list)
-
-
 class _BadRecordError(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         self.refusal = Refusal(reason, detail)
 
 
-def decode(kind: int, records: Sequence[Any]) -> Columns:
-    """Decode records of one topic into columns."""
-    columns = Columns(kind)
-    decode_json = DECODERS[kind].decode
-    for record in records:
+def decode(kind: int, block: Block) -> Columns:
+    """Decode the records of one topic."""
+    count = len(block)
+    rows, plain = np.zeros(count, DECODED), np.zeros(count, np.bool_)
+    rows["attributes"] = -1
+    text = NOTHING
+    if kind != PROFILE:
+        text = np.empty(block.size_bytes, np.uint8)
+        filled = read(
+            block.data, block.index.view(np.recarray), FIELDS[kind], ACTIONS[kind], NEEDED[kind], VALUE_BYTES_MAX,
+            rows.view(np.recarray), text, plain,
+        )  # fmt: skip
+        text = text[:filled].copy()  # the rest was room for the worst case
+    refused: list[tuple[int, Refusal]] = []
+    attributes: list[dict[str, Any]] = []
+    if not plain.all():
+        others = Others(kind, len(text))
+        for place in np.flatnonzero(~plain).tolist():
+            plain[place] = others.add(rows, block.record(place), place)
+        text = np.concatenate([text, np.frombuffer(b"".join(others.text), np.uint8)])
+        refused, attributes = others.refused, others.attributes
+        rows = rows[plain]
+    return Columns(kind, block, rows, text, attributes, refused)
+
+
+class Others:
+    """Records that are not the plain case, one by one: the reference that says what is legal."""
+
+    def __init__(self, kind: int, text_bytes: int) -> None:
+        self._kind = kind
+        self._decode_json = DECODERS[kind].decode
+        self._end = text_bytes
+        self.text: list[bytes] = []
+        self.attributes: list[dict[str, Any]] = []
+        self.refused: list[tuple[int, Refusal]] = []
+
+    def add(self, rows: Any, record: Record, place: int) -> bool:
+        """Fill the row of one record; False when it is refused."""
         try:
             value = record.value
-            if value is None:
-                _tombstone(columns, record)
-                continue
-            event: Any = decode_json(value if len(value) <= FLAT_BYTES_MAX else _bounded(value))
-            if event.customer_id == RESERVED_ID:
-                raise _reserved()
-            ts_ms = _epoch_ms(event.ts)
-            _APPEND[kind](columns, event)
+            found = _tombstone(self._kind, record) if value is None else self._found(value)
         except _BadRecordError as bad:
-            columns.refused.append((record, bad.refusal))
-            continue
+            self.refused.append((place, bad.refusal))
+            return False
         except msgspec.ValidationError as error:
-            columns.refused.append((record, _invalid(str(error))))
-            continue
+            self.refused.append((place, _invalid(str(error))))
+            return False
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            columns.refused.append((record, Refusal("malformed", str(error)[:200])))
-            continue
-        columns.ts_ms.append(ts_ms)
-        columns.customer_id.append(event.customer_id)
-        columns.record.append(record)
-    return columns
+            self.refused.append((place, Refusal("malformed", str(error)[:200])))
+            return False
+        customer, event = self._keep(found.customer_id), self._keep(found.event_id)
+        number = -1
+        if self._kind == PROFILE:
+            number = len(self.attributes)
+            self.attributes.append(found.attributes or {})
+        identity = identity_of(found.event_id)
+        amount, machine = found.amount_minor, found.machine_open
+        rows[place] = (found.ts_ms, found.action, amount, identity, machine, place, number, customer, event)
+        return True
+
+    def _found(self, value: bytes) -> _Found:
+        event: Any = self._decode_json(value if len(value) <= FLAT_BYTES_MAX else _bounded(value))
+        if event.customer_id == RESERVED_ID:
+            raise _reserved()
+        return _FOUND[self._kind](event, _epoch_ms(event.ts))
+
+    def _keep(self, words: str) -> tuple[int, int]:
+        content = words.encode()
+        self.text.append(content)
+        start, self._end = self._end, self._end + len(content)
+        return start, len(content)
+
+
+class _Found(NamedTuple):
+    ts_ms: int
+    customer_id: str
+    event_id: str = ""
+    action: int = 0
+    amount_minor: int = 0
+    machine_open: int = 0
+    attributes: dict[str, Any] | None = None
+
+
+def _click(event: Any, ts_ms: int) -> _Found:
+    return _Found(ts_ms, event.customer_id, event.event_id, action=CLICK_CODES[event.action])
 
 
 def _bounded(value: bytes) -> bytes:
@@ -115,46 +139,40 @@ def _bounded(value: bytes) -> bytes:
     return value
 
 
-def _click(columns: Columns, event: Any) -> None:
-    _common(columns, event.event_id, CLICK_CODES[event.action], 0, 0)
-
-
-def _purchase(columns: Columns, event: Any) -> None:
+def _purchase(event: Any, ts_ms: int) -> _Found:
     amount = event.amount
     if not math.isfinite(amount) or abs(amount) * MINOR_PER_MAJOR > AMOUNT_MINOR_MAX:
         raise _BadRecordError("amount_out_of_range", "the amount is not a finite number below a million million")
     minor = round(amount * MINOR_PER_MAJOR)
     if minor == 0:
         raise _BadRecordError("zero_amount", "an order has a positive amount, a refund a negative one")
-    _common(columns, event.event_id, 0, minor, 0)
+    return _Found(ts_ms, event.customer_id, event.event_id, amount_minor=minor)
 
 
-def _email(columns: Columns, event: Any) -> None:
-    _common(columns, event.event_id, EMAIL_CODES[event.action], 0, int(event.machine_open))
+def _email(event: Any, ts_ms: int) -> _Found:
+    action, machine_open = EMAIL_CODES[event.action], int(event.machine_open)
+    return _Found(ts_ms, event.customer_id, event.event_id, action=action, machine_open=machine_open)
 
 
-def _profile(columns: Columns, event: Any) -> None:
+def _profile(event: Any, ts_ms: int) -> _Found:
     for name, value in event.attributes.items():
         if isinstance(value, int | float) and not abs(value) < ATTRIBUTE_MAX:
             raise _BadRecordError("wrong_type", f"attribute {name[:40]!r} is not finite, or too large a number")
-    columns.attributes.append(event.attributes)
-    _common(columns, "", 0, 0, 0)
+    return _Found(ts_ms, event.customer_id, attributes=event.attributes)
 
 
-_APPEND = (_click, _purchase, _email, _profile)  # by event kind
+_FOUND = (_click, _purchase, _email, _profile)  # by event kind
 
 
-def _common(columns: Columns, event_id: str, action: int, amount_minor: int, machine_open: int) -> None:
-    columns.event_id.append(event_id)
-    columns.id_hash.append(xxhash.xxh3_64_intdigest(event_id.encode()) or 1 if event_id else 0)
-    columns.action.append(action)
-    columns.amount_minor.append(amount_minor)
-    columns.machine_open.append(machine_open)
+def identity_of(event_id: str) -> int:
+    """The 64-bit number that stands for an event id; 0 for none."""
+    content = np.frombuffer(event_id.encode(), np.uint8)
+    return int(hash_of(content, 0, len(content))) if event_id else 0
 
 
-def _tombstone(columns: Columns, record: Any) -> None:
+def _tombstone(kind: int, record: Record) -> _Found:
     """A profile's null value forgets the attributes. It has no event time: it is applied at the partition's own."""
-    if columns.kind != PROFILE:
+    if kind != PROFILE:
         raise _BadRecordError("malformed", "the record has no value")
     if not record.key:
         raise _BadRecordError("missing_field", "a tombstone without a key names no customer")
@@ -166,11 +184,7 @@ def _tombstone(columns: Columns, record: Any) -> None:
         raise _BadRecordError("malformed", "the key is not UTF-8") from None
     if customer_id == RESERVED_ID:
         raise _reserved()
-    columns.attributes.append({})
-    _common(columns, "", 0, 0, 0)
-    columns.ts_ms.append(NO_TIME_MS)
-    columns.customer_id.append(customer_id)
-    columns.record.append(record)
+    return _Found(NO_TIME_MS, customer_id, attributes={})
 
 
 def _reserved() -> _BadRecordError:
@@ -196,16 +210,6 @@ def _epoch_ms(ts: int | str) -> int:
 def _invalid(message: str) -> Refusal:
     reason = "missing_field" if "missing required field" in message else "wrong_type"
     return Refusal(reason, message[:200])
-
-
-def digest(records: Sequence[Any]) -> int:
-    """xxh3 64-bit over the records' values in order; a null value is told from an empty one."""
-    state = xxhash.xxh3_64()
-    for record in records:
-        value = record.value
-        state.update(b"\xff" if value is None else len(value).to_bytes(4, "big"))
-        state.update(value or b"")
-    return state.intdigest()
 
 
 REASONS = (

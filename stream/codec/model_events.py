@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from models.clusters.snapshot import Snapshot, digest
-from stream.codec.documents import iso
+from stream.codec.times import iso
 from stream.codec.training import Alarm
 
 SCHEMA_VERSION = 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
@@ -90,6 +91,11 @@ def reader(
         max_partition_fetch_bytes=FETCH_PARTITION_BYTES,
         max_poll_records=records_max,
     )
+
+
+def bare(settings: Settings, client_id: str) -> AIOKafkaClient:
+    """Return a client that sends requests of the protocol: what the feed fetches with."""
+    return AIOKafkaClient(**connection(settings, client_id))
 
 
 def admin(settings: Settings, *, client_id: str = "admin") -> AIOKafkaAdminClient:

@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
 
+from stream.codec.block import Block
 from stream.errors import SegstreamError
 from stream.kafka import client
+from stream.kafka.feed import Feed, Place
 from stream.worker.log import FencedError, Keyed, LogUnavailableError
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class KafkaLog:
         self._producer: AIOKafkaProducer = client.producer(settings)
         self._timeout_s = settings.ack_timeout_seconds
         self._idle: list[RangeReader] = []
+        self._block_readers: dict[Place, BlockReader] = {}
         self._askers: dict[bool, AIOKafkaConsumer] = {}
         self._asking = asyncio.Lock()
 
@@ -89,16 +93,31 @@ class KafkaLog:
                     yield records
         except KafkaError as error:
             await reader.close()
-            raise SegstreamError(
-                f"{topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
-                "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
-            ) from error
+            raise _unreadable(topic, partition, start, error) from error
         except BaseException:
             await reader.close()
             raise
         self._idle.append(reader)
         if len(self._idle) > READERS_MAX:
             await self._idle.pop(0).close()
+
+    async def blocks(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Block]:
+        """See Log.blocks. The reader is kept for the next range, as in `read`."""
+        if start >= end:
+            return
+        place = (topic, partition)
+        reader = self._block_readers.pop(place, None) or await BlockReader.started(self._settings, place)
+        reader.seek(start)
+        try:
+            async for block in reader.until(end):
+                yield block
+        except KafkaError as error:
+            await reader.close()
+            raise _unreadable(topic, partition, start, error) from error
+        except BaseException:
+            await reader.close()
+            raise
+        self._block_readers[place] = reader  # one for each input of each partition
 
     async def _reader_at(self, topic: str, partition: int, start: int, *, committed: bool) -> RangeReader:
         place = (self._name(topic), partition, committed)
@@ -116,6 +135,9 @@ class KafkaLog:
         idle, self._idle = self._idle, []
         for reader in idle:
             await reader.close()
+        blocks, self._block_readers = self._block_readers, {}
+        for block_reader in blocks.values():
+            await block_reader.close()
 
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
         """See Log.bounds."""
@@ -200,6 +222,57 @@ class RangeReader:
 
 
 _offset = attrgetter("offset")
+
+
+def _unreadable(topic: str, partition: int, start: int, error: KafkaError) -> SegstreamError:
+    return SegstreamError(
+        f"{topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
+        "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
+    )
+
+
+class BlockReader:
+    """A feed of one place, which remembers what it fetched beyond the range asked for."""
+
+    def __init__(self, settings: Settings, place: Place) -> None:
+        self._place = place
+        self._feed = Feed(settings, client_id="blocks")
+        self._next = -1
+        self._left: Block | None = None
+
+    @classmethod
+    async def started(cls, settings: Settings, place: Place) -> BlockReader:
+        """A connected one."""
+        reader = cls(settings, place)
+        await reader._feed.start()
+        return reader
+
+    def seek(self, start: int) -> None:
+        """Stand at `start`; keeps what is fetched already when it goes on from there."""
+        if start != self._next:
+            self._next, self._left = start, None
+            self._feed.assign({self._place: start})
+
+    async def until(self, end: int) -> AsyncIterator[Block]:
+        """The records below `end`."""
+        while True:
+            if self._left is None:
+                if self._feed.position(self._place) >= end:
+                    break
+                self._left = (await self._feed.poll(POLL_MS)).get(self._place)
+                continue
+            cut = int(np.searchsorted(self._left.index["offset"], end))
+            block, self._left = self._left.part(0, cut), self._left.part(cut, len(self._left))
+            if cut:
+                yield block
+            if len(self._left):
+                break
+            self._left = None
+        self._next = end
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._feed.stop()
 
 
 class KafkaTransactions:

@@ -350,25 +350,25 @@ class Host:
                 continue
             limit_ms = self._clock.wall_ms() + self._settings.future_ms_max
             decoding = self._clock.monotonic_s()
-            for (topic, number), records in polled.items():  # nothing is awaited in here: the generation holds
-                count += len(records)
+            for (topic, number), block in polled.items():  # nothing is awaited in here: the generation holds
+                count += len(block)
                 partition = self.partitions.get(number)
                 if partition is not None and partition.progress.live:
-                    partition.inputs.by_kind[TOPICS.index(topic)].add(records, limit_ms)
+                    partition.inputs.by_kind[TOPICS.index(topic)].add(block, limit_ms)
             if count:
                 self.observer.decoded(self._clock.monotonic_s() - decoding)
-            await self._note_ends()
+            self._note_ends()
             spent = self._clock.monotonic_s() - started
             await asyncio.sleep(max(GATHER_SECONDS - spent, 0.0) if count < LIGHT_RECORDS else 0)
 
-    async def _note_ends(self) -> None:
+    def _note_ends(self) -> None:
         for partition in self._live():
             lag = 0
             for kind, entry in partition.inputs.by_kind.items():
                 place = (TOPICS[kind], partition.number)
-                remaining = await self._feed.remaining(place)
+                remaining = self._feed.remaining(place)
                 entry.caught_up = remaining == 0
-                lag += (remaining or 0) + len(entry.records)
+                lag += (remaining or 0) + entry.waiting
                 self._feed.pause(place, paused=partition.inputs.full(kind))
             partition.progress.lag = lag
             number = str(partition.number)
@@ -379,8 +379,8 @@ class Host:
 
     async def _run_documents(self) -> None:
         while True:
-            for (topic, _), records in (await self._document_feed.poll(DOCUMENT_POLL_MS)).items():
-                self._take_documents(topic, records)
+            for (topic, _), block in (await self._document_feed.poll(DOCUMENT_POLL_MS)).items():
+                self._take_documents(topic, list(block.records()))
 
     async def _run_look(self) -> None:
         while True:

@@ -7,14 +7,18 @@ click of February only because the clicks are read more slowly.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.events import TS_MS_MIN
-from stream.codec.events import VALUE_BYTES_MAX, Columns, decode, digest
+from stream.codec.block import Block, block_of, digest
+from stream.codec.columns import Columns, together
+from stream.codec.events import VALUE_BYTES_MAX, decode
 from stream.codec.journal import Embedded, Position
 
 BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
@@ -22,9 +26,18 @@ BUFFER_BYTES_MAX = 32 * 1024 * 1024  # of one topic: what one fetch may bring at
 EMBEDDED_BYTES_MAX = 2_000_000  # of one entry: with its last record below the 4 MB that a message may have
 EMBEDDED_KEY_BYTES = 4096  # as much as a dead letter shows
 IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
-COLUMN_NAMES = (
-    "ts_ms", "action", "amount_minor", "id_hash", "machine_open", "customer_id", "event_id", "record",
-)  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """What one fetch brought of a topic: decoded, and from where on it is still to be applied."""
+
+    columns: Columns
+    order_ms: NDArray[np.int64]  # running maximum of event time, one for each record
+    done: int = 0  # records already taken
+
+    def __len__(self) -> int:
+        return len(self.order_ms) - self.done
 
 
 @dataclass(slots=True)
@@ -36,47 +49,55 @@ class Input:
     read: int  # of the next record to fetch
     caught_up: bool = False  # the last successful fetch reached the end
     newest_ms: int = 0  # event time, of what was applied
-    columns: Columns = field(default_factory=lambda: Columns(0))
-    records: list[Any] = field(default_factory=list)
+    chunks: deque[Chunk] = field(default_factory=deque)  # bounded by `Inputs.full`: fetching pauses
+    waiting: int = 0  # records of all chunks
     size_bytes: int = 0  # of the keys and values of those records
-    order_ms: list[int] = field(default_factory=list)  # running maximum of event time, one for each record
 
-    def add(self, records: list[Any], limit_ms: int) -> None:
+    def add(self, block: Block, limit_ms: int) -> None:
         """Decode what a fetch brought; times beyond `limit_ms` count as `limit_ms` for the order."""
-        columns = decode(self.kind, records)
-        refused = {record.offset for record, _ in columns.refused}
-        newest = self.order_ms[-1] if self.order_ms else TS_MS_MIN
-        times = iter(columns.ts_ms)
-        for record in records:
-            if record.offset not in refused:
-                newest = max(newest, min(next(times), limit_ms))
-            self.order_ms.append(newest)
-        for name in (*COLUMN_NAMES, "attributes", "refused"):
-            getattr(self.columns, name).extend(getattr(columns, name))
-        self.records.extend(records)
-        self.size_bytes += _size_bytes(records)
-        self.read = records[-1].offset + 1
+        if not len(block):
+            return
+        columns = decode(self.kind, block)
+        times = np.full(len(block), TS_MS_MIN, np.int64)
+        times[columns.rows["record"]] = np.minimum(columns.rows["ts_ms"], limit_ms)
+        if self.chunks:
+            times[0] = max(times[0], self.chunks[-1].order_ms[-1])
+        self.chunks.append(Chunk(columns, np.maximum.accumulate(times)))
+        self.waiting += len(block)
+        self.size_bytes += block.size_bytes
+        self.read = int(block.index["offset"][-1]) + 1
 
-    def take(self, count: int) -> tuple[list[Any], Columns]:
-        """Cut off the first `count` records and what was decoded from them."""
-        records, self.records = self.records[:count], self.records[count:]
-        end = records[-1].offset
-        self.size_bytes -= _size_bytes(records)
-        del self.order_ms[:count]
-        columns = self.columns
-        kept = sum(1 for record in columns.record[: len(records)] if record.offset <= end)
-        taken, rest = Columns(self.kind), Columns(self.kind)
-        for name in COLUMN_NAMES:
-            values = getattr(columns, name)
-            setattr(taken, name, values[:kept])
-            setattr(rest, name, values[kept:])
-        if columns.attributes:
-            taken.attributes, rest.attributes = columns.attributes[:kept], columns.attributes[kept:]
-        taken.refused = [entry for entry in columns.refused if entry[0].offset <= end]
-        rest.refused = columns.refused[len(taken.refused) :]
-        self.columns = rest
-        self.position = end + 1
-        return records, taken
+    @property
+    def newest_order_ms(self) -> int:
+        """The newest event time among what is waiting."""
+        return int(self.chunks[-1].order_ms[-1])
+
+    def times_ms(self, limit: int) -> NDArray[np.int64]:
+        """When the first `limit` records are due to be applied."""
+        times, count = [], 0
+        for chunk in self.chunks:
+            times.append(chunk.order_ms[chunk.done : chunk.done + limit - count])
+            count += len(times[-1])
+            if count >= limit:
+                break
+        return np.concatenate(times) if times else np.zeros(0, np.int64)
+
+    def take(self, count: int) -> Columns:
+        """Cut off the first `count` records with what was decoded from them."""
+        parts: list[Columns] = []
+        self.waiting -= count
+        while count:
+            chunk = self.chunks[0]
+            several = min(count, len(chunk))
+            parts.append(chunk.columns.part(chunk.done, chunk.done + several))
+            chunk.done += several
+            count -= several
+            if not len(chunk):
+                self.chunks.popleft()
+        taken = together(parts)
+        self.size_bytes -= taken.block.size_bytes
+        self.position = int(taken.block.index["offset"][-1]) + 1
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +105,7 @@ class Taken:
     """One batch: what goes into its journal entry, and the decoded records."""
 
     positions: tuple[Position, ...]
-    columns: dict[int, Columns]
+    columns: dict[int, Columns]  # by event kind
     embedded: tuple[Embedded, ...]
     count: int
     oldest_timestamp_ms: int  # Kafka's, for latency
@@ -101,29 +122,29 @@ class Inputs:
 
     def open(self, kind: int, position: int) -> None:
         """Begin, or begin again, to read a topic at `position`."""
-        self.by_kind[kind] = Input(kind, position, position, columns=Columns(kind))
+        self.by_kind[kind] = Input(kind, position, position)
 
     @property
     def buffered(self) -> int:
         """Records read and not applied."""
-        return sum(len(entry.records) for entry in self.by_kind.values())
+        return sum(entry.waiting for entry in self.by_kind.values())
 
     def full(self, kind: int) -> bool:
         """Whether fetching this topic should pause."""
         entry = self.by_kind[kind]
-        return len(entry.records) >= BUFFER_RECORDS_MAX or entry.size_bytes >= BUFFER_BYTES_MAX
+        return entry.waiting >= BUFFER_RECORDS_MAX or entry.size_bytes >= BUFFER_BYTES_MAX
 
     def take(self, limit: int, now_s: float) -> Taken | None:
         """The next batch of at most `limit` records, or None when there is nothing to apply yet."""
         if not self.buffered or self._must_wait(now_s):
             return None
         bound = min(
-            (entry.order_ms[-1] for entry in self.by_kind.values() if entry.records and not entry.caught_up),
+            (entry.newest_order_ms for entry in self.by_kind.values() if entry.waiting and not entry.caught_up),
             default=None,
         )
         times, kinds = [], []
         for kind, entry in sorted(self.by_kind.items()):
-            order = np.array(entry.order_ms[:limit], np.int64)
+            order = entry.times_ms(limit)
             if bound is not None:
                 order = order[: np.searchsorted(order, bound, side="right")]
             times.append(order)
@@ -136,16 +157,18 @@ class Inputs:
         """How many of the first `count` records fit in one entry, at least one."""
         if kind not in self._compacted:
             return count
-        size = 0
-        for i, record in enumerate(self.by_kind[kind].records[:count]):
-            size += min(len(record.value or b""), VALUE_BYTES_MAX + 1) + min(len(record.key or b""), EMBEDDED_KEY_BYTES)
-            if size > EMBEDDED_BYTES_MAX:
-                return max(i, 1)
+        size, i = 0, 0
+        for chunk in self.by_kind[kind].chunks:
+            for key, value in _lengths(chunk)[: count - i].tolist():
+                size += min(max(value, 0), VALUE_BYTES_MAX + 1) + min(max(key, 0), EMBEDDED_KEY_BYTES)
+                if size > EMBEDDED_BYTES_MAX:
+                    return max(i, 1)
+                i += 1
         return count
 
     def _must_wait(self, now_s: float) -> bool:
         """Whether an input with unread records has nothing to show yet, for a bounded time."""
-        blind = any(not entry.caught_up and not entry.records for entry in self.by_kind.values())
+        blind = any(not entry.caught_up and not entry.waiting for entry in self.by_kind.values())
         if not blind:
             self._waiting_since = None
             return False
@@ -162,23 +185,26 @@ class Inputs:
             if not count:
                 continue
             start = self.by_kind[kind].position
-            records, columns[kind] = self.by_kind[kind].take(count)
-            oldest = min(oldest, records[0].timestamp)
-            newest = max(newest, records[-1].timestamp)
+            taken = columns[kind] = self.by_kind[kind].take(count)
+            block = taken.block
+            oldest = min(oldest, int(block.index["timestamp"][0]))
+            newest = max(newest, int(block.index["timestamp"][-1]))
             if kind in self._compacted:
-                records = [_embedded(kind, record) for record in records]
-                embedded.extend(records)
-            positions.append(Position(kind, start, records[-1].offset + 1, count, digest(records)))
+                kept = [_embedded(kind, record) for record in block.records()]
+                embedded.extend(kept)
+                block = block_of(kept)
+            positions.append(Position(kind, start, self.by_kind[kind].position, count, digest(block)))
         return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest, newest)
 
-    def note_applied(self, taken: Taken, limit_ms: int, ours: Callable[[str], bool] | None = None) -> None:
+    def note_applied(self, taken: Taken, limit_ms: int, ours: Callable[[bytes], bool] | None = None) -> None:
         """Remember each topic's newest event time; those beyond `limit_ms` or of customers not `ours` are refused."""
         for kind, columns in taken.columns.items():
             entry = self.by_kind[kind]
-            times, ids = columns.ts_ms, columns.customer_id
-            for i in sorted(range(len(times)), key=times.__getitem__, reverse=True):
-                if times[i] <= limit_ms and (ours is None or ours(ids[i])):
-                    entry.newest_ms = max(entry.newest_ms, times[i])
+            times = columns.rows["ts_ms"]
+            newer = np.flatnonzero((times > entry.newest_ms) & (times <= limit_ms))
+            for i in newer[np.argsort(-times[newer], kind="stable")].tolist():
+                if ours is None or ours(columns.customer_id(i)):
+                    entry.newest_ms = int(times[i])
                     break
 
     def stream_ms(self) -> int | None:
@@ -186,7 +212,7 @@ class Inputs:
 
         An input with unread records holds it back to its newest time; one that has been read to its end does not.
         """
-        unread = [entry for entry in self.by_kind.values() if entry.records or not entry.caught_up]
+        unread = [entry for entry in self.by_kind.values() if entry.waiting or not entry.caught_up]
         if not unread:
             return max((entry.newest_ms for entry in self.by_kind.values()), default=0)
         least = min(entry.newest_ms for entry in unread)
@@ -195,11 +221,13 @@ class Inputs:
     @property
     def all_read(self) -> bool:
         """Whether every input has been read and applied to its end."""
-        return all(entry.caught_up and not entry.records for entry in self.by_kind.values())
+        return all(entry.caught_up and not entry.waiting for entry in self.by_kind.values())
 
 
-def _size_bytes(records: list[Any]) -> int:
-    return sum(len(record.value or b"") + len(record.key or b"") for record in records)
+def _lengths(chunk: Chunk) -> Any:
+    """[records, 2] lengths of key and value of what is left of a chunk; negative for null."""
+    index = chunk.columns.block.index[chunk.done :]
+    return np.stack((index["key"][:, 1], index["value"][:, 1]), axis=1)
 
 
 def _embedded(kind: int, record: Any) -> Embedded:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Protocol
 
+from stream.codec.block import Block
+
 Keyed = tuple[bytes | None, bytes | None]
 
 
@@ -44,6 +46,10 @@ class Log(Protocol):
 
     def read(self, topic: str, partition: int, start: int, end: int, *, committed: bool) -> AsyncIterator[list[Any]]:
         """Records with offsets in [start, end), batch by batch; `committed` hides aborted transactions."""
+        ...
+
+    def blocks(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Block]:
+        """Committed records of an input with offsets in [start, end), as they were fetched."""
         ...
 
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:

@@ -12,9 +12,11 @@ from typing import Any
 
 from models.events import TOPICS
 from stream.codec import journal
+from stream.codec.block import block_of, digest, joined
+from stream.codec.columns import Columns
 from stream.codec.digests import digest_of
 from stream.codec.documents import seq_of
-from stream.codec.events import Columns, decode, digest
+from stream.codec.events import decode
 from stream.codec.state import Marker
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, last_marker, restore
@@ -160,16 +162,17 @@ async def read_inputs(log: Log, replica: Replica, entry: journal.Batch) -> dict[
                 f"{expected} was expected",
                 "an entry is missing: see docs/operations.md, 'journal has a hole'",
             )
-        records: list[Any] = [e for e in entry.embedded if e.kind == position.kind]
-        if not records:
-            topic = TOPICS[position.kind]
-            async for some in log.read(topic, replica.partition, position.start, position.end, committed=True):
-                records.extend(some)
-        if len(records) != position.count or digest(records) != position.digest:
+        embedded = [record for record in entry.embedded if record.kind == position.kind]
+        if embedded:
+            block = block_of(embedded)
+        else:
+            found = log.blocks(TOPICS[position.kind], replica.partition, position.start, position.end)
+            block = joined([part async for part in found])
+        if len(block) != position.count or digest(block) != position.digest:
             raise SegstreamError(
                 f"{TOPICS[position.kind]} [{replica.partition}] offsets {position.start} to {position.end}: "
-                f"{len(records)} of {position.count} records, or others, are there",
+                f"{len(block)} of {position.count} records, or others, are there",
                 SOURCE_HINT,
             )
-        inputs[position.kind] = decode(position.kind, records)
+        inputs[position.kind] = decode(position.kind, block)
     return inputs

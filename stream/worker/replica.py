@@ -7,7 +7,7 @@ bytes out. It knows no Kafka and no clock.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,13 +22,15 @@ from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
-from stream.codec.documents import encode_change, encode_dead_letter
-from stream.codec.events import NO_TIME_MS, Columns, Refusal
+from stream.codec.changes import ChangeWriter
+from stream.codec.columns import Columns, Refusal, together
+from stream.codec.documents import encode_dead_letter
+from stream.codec.events import NO_TIME_MS
 from stream.codec.journal import Adopt, Batch, Claim, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
 from stream.settings import Settings
 
-ENGINE_VERSION = 1  # raised when the same journal would give other rows or changes
+ENGINE_VERSION = 2  # raised when the same journal would give other rows or changes
 
 Keyed = tuple[bytes, bytes]
 Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # vectors, amounts, slots
@@ -94,6 +96,7 @@ class Replica:
         self.stream_ms = 0
         self.epoch = -1
         self.cursor = 0  # slots below it are judged by the rules in force
+        self._writers: tuple[ChangeWriter, ...] = ()
         self._document = document
         self._partition_of = partition_of
 
@@ -117,10 +120,10 @@ class Replica:
         """Whether rows are left that the rules before judged."""
         return self.cursor < self.slots
 
-    def owns(self, customer_id: str) -> bool:
+    def owns(self, customer_id: bytes) -> bool:
         """Whether the customer is one of this partition's."""
-        known = self.engine is not None and self.engine.table.find(customer_id) >= 0
-        return known or self._partition_of(customer_id, self.rule.partitions) == self.partition
+        known = self.engine is not None and self.engine.table.find(customer_id.decode()) >= 0
+        return known or self._partition_of(customer_id.decode(), self.rule.partitions) == self.partition
 
     def execute(self, offset: int, entry: Entry, inputs: Mapping[int, Columns]) -> Outcome:
         """Execute one entry of this partition's journal; `inputs` are a Batch's records by event kind."""
@@ -166,84 +169,81 @@ class Replica:
     def _batch(self, first_seq: int, entry: Batch, inputs: Mapping[int, Columns], before_ms: int) -> Outcome:
         engine = self.engine
         assert engine is not None  # noqa: S101 - execute has checked it; for the type checker
-        joined, adopting = _join(inputs), self.adopting
-        refused = [(kind, record, refusal) for kind, c in sorted(inputs.items()) for record, refusal in c.refused]
+        joined, adopting = Joined(inputs), self.adopting
+        refused = [(kind, place, refusal) for kind, c in sorted(inputs.items()) for place, refusal in c.refused]
         order, events = self._events(joined, entry.wall_ms, refused)
         attributes = self._attributes(joined, engine.judge)
         changes = engine.apply(events, attributes)
         if not adopting:
             self.cursor = len(engine.table)  # who is new is judged by the rules in force
         outcome = self._outcome(first_seq, changes, (joined, order), self._sample(before_ms))
-        for kind, record, refusal in refused:
-            key = record.key or b""
-            outcome.dead_letters.append((key, encode_dead_letter(TOPICS[kind], self.partition, record, refusal)))
+        for kind, place, refusal in refused:
+            record = inputs[kind].block.record(place)
+            letter = encode_dead_letter(TOPICS[kind], self.partition, record, refusal)
+            outcome.dead_letters.append((record.key or b"", letter))
             outcome.reasons.append(refusal.reason)
         by_kind = tuple(np.bincount(events["kind"], minlength=len(TOPICS)).tolist())
         return replace(outcome, applied=len(events), applied_by_kind=by_kind)
 
-    def _events(self, joined: _Joined, wall_ms: int, refused: list[Any]) -> tuple[list[int], NDArray[np.void]]:
-        """EVENT records in the order of application, and for each its place in the joined columns."""
+    def _events(self, joined: Joined, wall_ms: int, refused: list[Any]) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+        """EVENT records in the order of application, and for each its row in the joined columns."""
         newest_ms = wall_ms + self.rule.future_ms_max
         assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
-        if (joined.ts_ms == NO_TIME_MS).any():
+        rows = joined.rows
+        if (rows["ts_ms"] == NO_TIME_MS).any():
             self._time_tombstones(joined, newest_ms)
-        sequence = np.lexsort((joined.offset, joined.kind, joined.ts_ms))
-        slot_of = self.engine.table.names.find(joined.customer_id)
-        early = joined.ts_ms > newest_ms
+        order = np.lexsort((joined.offset, joined.kind, rows["ts_ms"]))
+        slot_of = self.engine.table.names.find_spans(joined.text, rows["customer"])
+        early = rows["ts_ms"] > newest_ms
         if early.any():
             detail = "ts is ahead of every clock"
-            refused.extend(self._refusal(joined, i, "future", detail) for i in sequence[early[sequence]].tolist())
-            sequence = sequence[~early[sequence]]
+            refused.extend(joined.refusal(i, "future", detail) for i in order[early[order]].tolist())
+            order = order[~early[order]]
         if (slot_of < 0).any():
-            self._add_customers(joined, sequence[slot_of[sequence] < 0].tolist(), slot_of, refused)
-            sequence = sequence[slot_of[sequence] >= 0]
-        order = sequence.tolist()
-        events = np.zeros(len(order), EVENT)
-        events["slot"] = slot_of[order]
-        for name in ("kind", "action", "ts_ms", "amount_minor", "id_hash", "machine_open", "offset", "attributes"):
-            events[name] = getattr(joined, name)[order]
+            self._add_customers(joined, order[slot_of[order] < 0].tolist(), slot_of, refused)
+            order = order[slot_of[order] >= 0]
+        events = np.empty(len(order), EVENT)
+        events["slot"], events["kind"], events["offset"] = slot_of[order], joined.kind[order], joined.offset[order]
+        for name in ("action", "ts_ms", "amount_minor", "id_hash", "machine_open", "attributes"):
+            events[name] = rows[name][order]
         return order, events
 
-    def _time_tombstones(self, joined: _Joined, newest_ms: int) -> None:
+    def _time_tombstones(self, joined: Joined, newest_ms: int) -> None:
         """Give each tombstone a time: the partition's, or that of the newest profile which it follows."""
         assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
-        table = self.engine.table
+        table, rows = self.engine.table, joined.rows
         latest: dict[str, int] = {}
         for i in np.flatnonzero(joined.kind == PROFILE).tolist():  # in the order of offsets
-            customer_id, t = joined.customer_id[i], int(joined.ts_ms[i])
+            customer_id, t = joined.customer_id(i), int(rows["ts_ms"][i])
             if t == NO_TIME_MS:
                 slot = table.find(customer_id)
                 known_ms = 0 if slot < 0 else number(table.rows[slot], PROFILE_TIME)
                 t = max(self.stream_ms, TS_MS_MIN, known_ms, latest.get(customer_id, 0))
-                joined.ts_ms[i] = t
+                rows["ts_ms"][i] = t
             if t <= newest_ms:
                 latest[customer_id] = max(latest.get(customer_id, 0), t)
 
     def _add_customers(
-        self, joined: _Joined, unknown: list[int], slot_of: NDArray[np.int64], refused: list[Any]
+        self, joined: Joined, unknown: list[int], slot_of: NDArray[np.int64], refused: list[Any]
     ) -> None:
         """Give slots to the customers of these events, in their order, or refuse the events."""
         assert self.engine is not None  # noqa: S101 - execute has checked it; for the type checker
         new: dict[str, list[int]] = {}
         for i in unknown:
-            customer_id = joined.customer_id[i]
+            customer_id = joined.customer_id(i)
             there = self._partition_of(customer_id, self.rule.partitions) if customer_id not in new else self.partition
             if there == self.partition:
                 new.setdefault(customer_id, []).append(i)
                 continue
             detail = f"this customer belongs to partition {there}: the producer used another partitioner or key"
-            refused.append(self._refusal(joined, i, "wrong_partition", detail))
+            refused.append(joined.refusal(i, "wrong_partition", detail))
         for slot, places in zip(self.engine.table.add(list(new)).tolist(), new.values(), strict=True):
             slot_of[places] = slot
             if slot < 0:
-                refused.extend(self._refusal(joined, i, "table_full", "customers_max is reached") for i in places)
+                refused.extend(joined.refusal(i, "table_full", "customers_max is reached") for i in places)
 
     @staticmethod
-    def _refusal(joined: _Joined, i: int, reason: str, detail: str) -> tuple[int, Any, Refusal]:
-        return int(joined.kind[i]), joined.record[i], Refusal(reason, detail)
-
-    @staticmethod
-    def _attributes(joined: _Joined, judge: Judge) -> NDArray[np.float64]:
+    def _attributes(joined: Joined, judge: Judge) -> NDArray[np.float64]:
         """Attribute values of profile events, row by row as `events.attributes` numbers them."""
         values = np.full((max(len(joined.profiles), 1), ATTRIBUTES_MAX), np.nan)
         for row, attributes in enumerate(joined.profiles):
@@ -252,7 +252,7 @@ class Replica:
         return values
 
     def _outcome(
-        self, first_seq: int, changes: NDArray[np.void], source: tuple[_Joined, list[int]] | None, sample: Any
+        self, first_seq: int, changes: NDArray[np.void], source: tuple[Joined, NDArray[np.int64]] | None, sample: Any
     ) -> Outcome:
         engine = self.engine
         assert engine is not None  # noqa: S101 - as above
@@ -264,12 +264,20 @@ class Replica:
             judge = engine.judge if change.generation == generation else engine.older
             address = None
             if source is not None and change.event >= 0:
-                address = source[0].address(source[1][change.event], self.partition)
-            value = encode_change(change, judge, self.partition, customer_id, address)
+                address = source[0].address(int(source[1][change.event]), self.partition)
+            value = self._writer(judge).write(change, customer_id, address)
             outcome.changes.append((customer_id.encode(), value))
             outcome.marks.append((change.dimension, change.trigger))
         engine.vacate()
         return outcome
+
+    def _writer(self, judge: Judge) -> ChangeWriter:
+        """What writes the changes in the names of the rules in force, or of those before."""
+        for writer in self._writers:
+            if writer.judge is judge:
+                return writer
+        self._writers = (ChangeWriter(judge, self.partition), *self._writers[:1])
+        return self._writers[0]
 
     def _sample(self, before_ms: int) -> Sample | None:
         """Vectors for the trainer when stream time entered a new interval: every customer once a rotation."""
@@ -282,31 +290,34 @@ class Replica:
         return (*self.engine.sample(slots, self.stream_ms), slots) if len(slots) else None
 
 
-class _Joined:
-    """Columns of several topics one after the other, as arrays."""
+class Joined:
+    """Columns of several topics one after the other."""
 
-    def __init__(self, parts: Sequence[Columns], partition_kinds: Sequence[int]) -> None:
-        self.kind = np.repeat(np.array(partition_kinds, np.int64), [len(part.ts_ms) for part in parts])
-        self.ts_ms = np.array([t for part in parts for t in part.ts_ms], np.int64)
-        self.action = np.array([a for part in parts for a in part.action], np.int64)
-        self.amount_minor = np.array([a for part in parts for a in part.amount_minor], np.int64)
-        self.id_hash = np.array([h for part in parts for h in part.id_hash], np.uint64)
-        self.machine_open = np.array([m for part in parts for m in part.machine_open], np.int64)
-        self.record = [r for part in parts for r in part.record]
-        self.offset = np.array([r.offset for r in self.record], np.int64)
-        self.customer_id = [c for part in parts for c in part.customer_id]
-        self.event_id = [e for part in parts for e in part.event_id]
-        self.profiles = [a for part in parts for a in part.attributes]
-        is_profile = self.kind == PROFILE
-        self.attributes = np.where(is_profile, np.cumsum(is_profile) - 1, -1)
+    def __init__(self, inputs: Mapping[int, Columns]) -> None:
+        parts = [inputs[kind] for kind in sorted(inputs)]
+        self._parts = parts
+        self.kind = np.repeat([part.kind for part in parts], [len(part.rows) for part in parts])
+        self.offset = np.concatenate([part.block.index["offset"][part.rows["record"]] for part in parts])
+        whole = together(parts)
+        self.rows, self.text, self.profiles = whole.rows, whole.text, whole.attributes
+        self._first_record = np.cumsum([0, *(len(part.block) for part in parts)])
+
+    def customer_id(self, i: int) -> str:
+        """The customer of row i."""
+        start, length = self.rows["customer"][i].tolist()
+        return self.text[start : start + length].tobytes().decode()
+
+    def refusal(self, i: int, reason: str, detail: str) -> tuple[int, int, Refusal]:
+        """(kind, place in its block, why) of the record of row i."""
+        kind = int(self.kind[i])
+        before = self._first_record[[part.kind for part in self._parts].index(kind)]
+        return kind, int(self.rows["record"][i] - before), Refusal(reason, detail)
 
     def address(self, i: int, partition: int) -> tuple[str, str, int, int]:
-        return self.event_id[i], TOPICS[int(self.kind[i])], partition, int(self.offset[i])
-
-
-def _join(inputs: Mapping[int, Columns]) -> _Joined:
-    kinds = sorted(inputs)
-    return _Joined([inputs[kind] for kind in kinds], kinds)
+        """(event id, topic, partition, offset) of row i."""
+        start, length = self.rows["event"][i].tolist()
+        event_id = self.text[start : start + length].tobytes().decode()
+        return event_id, TOPICS[int(self.kind[i])], partition, int(self.offset[i])
 
 
 def attribute_value(value: Any, kind: str) -> float:

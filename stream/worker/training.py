@@ -103,8 +103,8 @@ class TrainerService:
         try:
             feed.assign({(TOPIC, 0): start})
             while True:
-                for records in (await feed.poll(POLL_MS)).values():
-                    for record in records:
+                for block in (await feed.poll(POLL_MS)).values():
+                    for record in block.records():
                         await self._take(record)
         finally:
             if self._child is not None:

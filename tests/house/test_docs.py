@@ -14,6 +14,7 @@ import pytest
 from models.events import TOPICS
 from stream.cli import main
 from stream.cli.commands import app_of
+from stream.codec.block import block_of
 from stream.codec.definitions import check, decode_definitions, load
 from stream.codec.events import REASONS, decode
 from stream.codec.journal import Adopt, Batch, Position
@@ -220,7 +221,7 @@ def example(heading: str) -> dict[str, Any]:
 @pytest.mark.parametrize("topic", TOPICS)
 def test_example_events_are_accepted(topic: str) -> None:
     """What a reader copies as an event is one."""
-    assert decode(TOPICS.index(topic), [_record(example(topic))]).refused == []
+    assert decode(TOPICS.index(topic), block_of([_record(example(topic))])).refused == []
 
 
 def test_the_example_change_has_the_fields_of_a_change() -> None:
@@ -247,6 +248,6 @@ def _change(event: dict[str, Any]) -> dict[str, Any]:
     replica.execute(0, Adopt(0, "definitions", "", 0, 0), {})
     kind = TOPICS.index("purchases")
     batch = Batch(0, (Position(kind, 0, 1, 1, 0),), 0, 0)
-    outcome = replica.execute(1, batch, {kind: decode(kind, [_record(event)])})
+    outcome = replica.execute(1, batch, {kind: decode(kind, block_of([_record(event)]))})
     change: dict[str, Any] = json.loads(outcome.changes[0][1])
     return change

@@ -40,14 +40,18 @@ def _waited_for(_: Process, owner: Any) -> int:
     return max(len(owner._before_draft), len(owner._dead_before_draft))
 
 
+def _decoded(entry: Any) -> int:
+    return sum(int((chunk.columns.rows["record"] >= chunk.done).sum()) for chunk in entry.chunks)
+
+
 def _buffer_max() -> int:
     return inputs.BUFFER_RECORDS_MAX - 1 + FETCH_RECORDS_MAX
 
 
 BOUNDS = (
-    Bound("records of an input, read and not applied", lambda _, o: _largest(o, lambda e: len(e.records)), _buffer_max),
-    Bound("times kept for their order", lambda _, o: _largest(o, lambda e: len(e.order_ms)), _buffer_max),
-    Bound("events decoded of an input", lambda _, o: _largest(o, lambda e: len(e.columns.ts_ms)), _buffer_max),
+    Bound("records of an input, read and not applied", lambda _, o: _largest(o, lambda e: e.waiting), _buffer_max),
+    Bound("fetches of an input, not applied whole", lambda _, o: _largest(o, lambda e: len(e.chunks)), _buffer_max),
+    Bound("events decoded of an input", lambda _, o: _largest(o, _decoded), _buffer_max),
     Bound("publications without an ack", lambda _, o: len(o._unacked), _unacked_max),
     Bound("acks that a checkpoint waits for", _waited_for, _unacked_max),
     Bound(

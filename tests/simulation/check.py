@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from stream.codec import journal
+from stream.codec.block import block_of
 from stream.codec.documents import seq_of
 from stream.codec.state import CHECKPOINT_KEY
 from stream.kafka.partitioner import partition_of
@@ -75,6 +76,10 @@ class Archive:
     async def read(self, topic: str, partition: int, start: int, end: int, *, committed: bool) -> Any:
         """See stream.worker.log.Log.read."""
         yield self._shelves[topic, partition].between(start, end, committed=committed)
+
+    async def blocks(self, topic: str, partition: int, start: int, end: int) -> Any:
+        """See stream.worker.log.Log.blocks."""
+        yield block_of(self._shelves[topic, partition].between(start, end, committed=True))
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:

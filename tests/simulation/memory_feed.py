@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
+from stream.codec.block import Block, block_of
 from tests.simulation.process import Process
 
 FETCH_RECORDS_MAX = 6  # of a place at a time
@@ -35,7 +35,7 @@ class MemoryFeed:
         self._paused.clear()
         self._fetched.clear()
 
-    async def poll(self, wait_ms: int) -> dict[Place, list[Any]]:
+    async def poll(self, wait_ms: int) -> dict[Place, Block]:
         """See Feed.poll."""
         generation = self.generation
         await self._process.reach("1 inputs: fetching")
@@ -46,7 +46,7 @@ class MemoryFeed:
             found = self._fetch()
         return found
 
-    def _fetch(self) -> dict[Place, list[Any]]:
+    def _fetch(self) -> dict[Place, Block]:
         found = {}
         for place, start in self._next.items():
             if place in self._paused:
@@ -57,11 +57,11 @@ class MemoryFeed:
             records = shelf.between(start, end, committed=True)
             count = self._world.chance.randint(1, FETCH_RECORDS_MAX)
             if records:
-                found[place] = records[:count]
+                found[place] = block_of(records[:count])
             self._next[place] = records[count - 1].offset + 1 if len(records) > count else end
         return found
 
-    async def remaining(self, place: Place) -> int | None:
+    def remaining(self, place: Place) -> int | None:
         """See Feed.remaining."""
         if place not in self._fetched or place not in self._next:
             return None

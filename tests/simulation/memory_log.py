@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from stream.codec.block import Block, block_of
 from stream.errors import SegstreamError
 from stream.worker.log import FencedError, Keyed, LogUnavailableError
 from tests.simulation.process import Process
@@ -145,6 +146,11 @@ class MemoryLog:
                 await self._process.point(step)
         finally:
             self._process.reading -= 1
+
+    async def blocks(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Block]:
+        """See Log.blocks."""
+        async for records in self.read(topic, partition, start, end, committed=True):
+            yield block_of(records)
 
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
         """See Log.bounds."""

@@ -80,8 +80,8 @@ class SimulatedHost(Host):
         clock, documents, observer = self._clock, self.documents, self.observer
         return self._make(number, self._settings, self._log, clock, documents, observer, self.rule, partition_of)
 
-    async def _note_ends(self) -> None:
-        await super()._note_ends()
+    def _note_ends(self) -> None:
+        super()._note_ends()
         self._of.run.peaks.look(self._of.process, list(self.partitions.values()))
 
     def _die(self, name: Any, message: str) -> None:

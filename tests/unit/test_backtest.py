@@ -23,6 +23,7 @@ from stream.backtest.result import Result
 from stream.backtest.run import Task, Watch, backtest
 from stream.cli import main
 from stream.codec import journal
+from stream.codec.block import block_of
 from stream.codec.definitions import load
 from stream.codec.events import decode
 from stream.codec.plain_json import encode
@@ -125,7 +126,7 @@ def test_it_is_what_a_worker_would_publish(rows: list[dict[str, Any]], jsonl: Pa
     for start in range(0, len(rows), 500):
         batch = list(enumerate(rows[start : start + 500], start))
         inputs = {
-            kind: decode(kind, [Record(n, None, encode(row), 0) for n, row in batch if row["topic"] == topic])
+            kind: decode(kind, block_of([Record(n, None, encode(row), 0) for n, row in batch if row["topic"] == topic]))
             for kind, topic in enumerate(TOPICS)
         }
         published += replica.execute(1 + start, journal.Batch(0, (), rows[0]["ts"], NEWEST_MS), inputs).changes

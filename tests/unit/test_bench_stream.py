@@ -31,7 +31,7 @@ def test_every_record_is_a_legal_event() -> None:
     """Nothing of it is refused: a dead letter would be measured as an event."""
     fetches = fetches_of(LOAD, warm_up=True) + fetches_of(LOAD, warm_up=False)
     columns = [decode(kind, fetched) for fetch in fetches for kind, fetched in fetch]
-    assert sum(len(one.ts_ms) for one in columns) == LOAD.warm_up + LOAD.events
+    assert sum(len(one.rows) for one in columns) == LOAD.warm_up + LOAD.events
     assert [one.refused for one in columns if one.refused] == []
 
 

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import CLICK, EMAIL, PROFILE, PURCHASE, TS_MS_MIN
-from stream.codec.events import NO_TIME_MS, REASONS, VALUE_BYTES_MAX, Columns, decode, digest
+from stream.codec.block import block_of, digest
+from stream.codec.columns import Columns
+from stream.codec.events import NO_TIME_MS, REASONS, VALUE_BYTES_MAX, decode
 
 TS_MS = 1_700_000_000_000
 ORDER = {"event_id": "e", "customer_id": "c", "ts": TS_MS, "order_id": "o", "amount": 12.34, "currency": "EUR"}
@@ -34,7 +36,7 @@ def of(kind: int, value: Any, **changed: Any) -> Columns:
     """One record decoded: bytes as they are, a mapping as JSON with some fields changed (... leaves one out)."""
     if isinstance(value, dict):
         value = json.dumps({k: v for k, v in {**value, **changed}.items() if v is not ...}).encode()
-    return decode(kind, [Record(3, value)])
+    return decode(kind, block_of([Record(3, value)]))
 
 
 def reason(columns: Columns) -> str:
@@ -121,66 +123,55 @@ def test_iso_and_epoch_are_one_time(moment: datetime) -> None:
     ms = round(moment.timestamp() * 1000)
     spelled = [moment.isoformat(), moment.isoformat().replace("+00:00", "Z")]
     for ts in (ms, *spelled):
-        assert of(CLICK, {**ORDER, "action": "view"}, ts=ts).ts_ms == [ms]
+        assert of(CLICK, {**ORDER, "action": "view"}, ts=ts).rows["ts_ms"].tolist() == [ms]
 
 
 def test_money_is_exact_in_cents() -> None:
     """Decimal fractions that no float holds come out as the cents that were meant."""
     for cents in (1, 7, 29, 57, 115, 1_001, 123_456_789, 99_999_999_999):
-        assert of(PURCHASE, ORDER, amount=cents / 100).amount_minor == [cents]
-        assert of(PURCHASE, ORDER, amount=-cents / 100).amount_minor == [-cents]
+        assert of(PURCHASE, ORDER, amount=cents / 100).rows["amount_minor"].tolist() == [cents]
+        assert of(PURCHASE, ORDER, amount=-cents / 100).rows["amount_minor"].tolist() == [-cents]
 
 
 def test_machine_opens_are_told_from_those_of_people() -> None:
     """The flag is kept; without it an open is a person's."""
-    assert of(EMAIL, MAIL, machine_open=True).machine_open == [1]
-    assert of(EMAIL, MAIL).machine_open == [0]
+    assert of(EMAIL, MAIL, machine_open=True).rows["machine_open"].tolist() == [1]
+    assert of(EMAIL, MAIL).rows["machine_open"].tolist() == [0]
 
 
 def test_a_tombstone_names_its_customer_by_the_key_and_has_no_time() -> None:
     """Only profiles know tombstones; keys that cannot be ids are refused."""
-    columns = decode(PROFILE, [Record(1, None, b"anna")])
-    assert (columns.customer_id, columns.attributes, columns.ts_ms) == (["anna"], [{}], [NO_TIME_MS])
+    columns = decode(PROFILE, block_of([Record(1, None, b"anna")]))
+    assert (columns.customer_id(0), columns.attributes, columns.rows["ts_ms"].tolist()) == (b"anna", [{}], [NO_TIME_MS])
     bad = {b"": "missing_field", None: "missing_field", b"\xff": "malformed", b"k" * 999: "wrong_type"}
     for key, wanted in bad.items():
-        assert reason(decode(PROFILE, [Record(1, None, key)])) == wanted
-    assert reason(decode(PROFILE, [Record(1, None, b"_checkpoint")])) == "wrong_type"
+        assert reason(decode(PROFILE, block_of([Record(1, None, key)]))) == wanted
+    assert reason(decode(PROFILE, block_of([Record(1, None, b"_checkpoint")]))) == "wrong_type"
 
 
 @given(st.lists(st.sampled_from(["good", "bad", "empty", "none"]), max_size=30))
 def test_every_record_is_in_the_columns_or_refused(kinds: list[str]) -> None:
-    """Never both, never neither, and all columns stay of one length."""
+    """Never both, never neither, and every profile has its attributes."""
     values = {"good": json.dumps(PERSON).encode(), "bad": b"{", "empty": b"", "none": None}
-    columns = decode(PROFILE, [Record(7 * i, values[kind]) for i, kind in enumerate(kinds)])
-    offsets = [record.offset for record in columns.record]
-    refused = [record.offset for record, _ in columns.refused]
-    assert sorted(offsets + refused) == [7 * i for i in range(len(kinds))]
-    assert refused == [7 * i for i, kind in enumerate(kinds) if kind in {"bad", "empty"}]
-    lengths = {
-        len(getattr(columns, name))
-        for name in (
-            "ts_ms",
-            "action",
-            "amount_minor",
-            "id_hash",
-            "machine_open",
-            "customer_id",
-            "event_id",
-            "attributes",
-        )
-    }
-    assert lengths == {len(offsets)}
+    block = block_of([Record(7 * i, values[kind]) for i, kind in enumerate(kinds)])
+    columns = decode(PROFILE, block)
+    kept = columns.rows["record"].tolist()
+    refused = [place for place, _ in columns.refused]
+    assert sorted(kept + refused) == list(range(len(kinds)))
+    assert refused == [i for i, kind in enumerate(kinds) if kind in {"bad", "empty"}]
+    assert columns.rows["attributes"].tolist() == list(range(len(columns.attributes)))
+    assert block.index["offset"].tolist() == [7 * i for i in range(len(kinds))]
 
 
 @given(st.lists(st.none() | st.binary(max_size=5), min_size=1, max_size=6), st.data())
 def test_the_digest_sees_every_byte_and_border(values: list[bytes | None], data: st.DataObject) -> None:
     """Another value, another order, a null for an empty one, a moved border: another digest."""
-    original = digest([Record(i, value) for i, value in enumerate(values)])
-    assert original == digest([Record(i + 9, value, None) for i, value in enumerate(values)])
+    original = digest(block_of([Record(i, value) for i, value in enumerate(values)]))
+    assert original == digest(block_of([Record(i + 9, value, None) for i, value in enumerate(values)]))
     place = data.draw(st.integers(0, len(values) - 1))
     other = data.draw(st.none() | st.binary(max_size=5))
     changed = [*values[:place], other, *values[place + 1 :]]
-    assert (digest([Record(0, value) for value in changed]) == original) == (other == values[place])
+    assert (digest(block_of([Record(0, value) for value in changed])) == original) == (other == values[place])
     joined = [(values[0] or b"") + (values[-1] or b"")]
     if len(values) > 1:
-        assert digest([Record(0, value) for value in joined]) != original
+        assert digest(block_of([Record(0, value) for value in joined])) != original

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import TOPICS
+from stream.codec.block import block_of
 from stream.codec.events import REASONS, decode
 from stream.demo.faults import Fault, doubled, faults, spread
 from stream.kafka.partitioner import partition_of
@@ -27,7 +28,7 @@ def test_every_reason_but_a_full_table_is_shown() -> None:
 def test_a_fault_is_refused_for_its_reason(fault: Fault) -> None:
     """A record that claims one fault has that one and no other."""
     record = SimpleNamespace(offset=0, key=fault.key.encode(), value=fault.value, timestamp=0)
-    columns = decode(TOPICS.index(fault.topic), [record])
+    columns = decode(TOPICS.index(fault.topic), block_of([record]))
     reasons = [refusal.reason for _, refusal in columns.refused]
     assert reasons == ([] if fault.reason in JUDGED_LATER else [fault.reason])
 

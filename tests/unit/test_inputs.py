@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.events import CLICK, PROFILE, PURCHASE
-from stream.codec.events import VALUE_BYTES_MAX, digest
+from stream.codec.block import block_of, digest
+from stream.codec.events import VALUE_BYTES_MAX
 from stream.worker.inputs import BUFFER_BYTES_MAX, BUFFER_RECORDS_MAX, IDLE_SECONDS_MAX, Inputs, Taken
 
 T0 = 1_700_000_000_000
@@ -45,13 +46,13 @@ def inputs(*kinds: int, compacted: frozenset[int] = frozenset(), at: int = 0) ->
 
 def add(to: Inputs, kind: int, *times: int, first: int = 0, step: int = 1) -> None:
     """Records at these times, as one fetch brings them."""
-    to.by_kind[kind].add([record(kind, first + step * i, T0 + ms) for i, ms in enumerate(times)], FAR_MS)
+    to.by_kind[kind].add(block_of([record(kind, first + step * i, T0 + ms) for i, ms in enumerate(times)]), FAR_MS)
 
 
 def taken_times(taken: Taken | None) -> dict[int, list[int]]:
     """Event times, less T0, by kind."""
     assert taken is not None
-    return {kind: [ms - T0 for ms in columns.ts_ms] for kind, columns in taken.columns.items()}
+    return {kind: (columns.rows["ts_ms"] - T0).tolist() for kind, columns in taken.columns.items()}
 
 
 def test_earlier_events_are_taken_first_across_topics() -> None:
@@ -109,7 +110,7 @@ def test_positions_join_without_a_gap_and_carry_count_and_digest(
         sent[kind].append(record(kind, 7 + step * len(sent[kind]), T0 + ms))
     for kind, records in sent.items():
         if records:
-            both.by_kind[kind].add(records, FAR_MS)
+            both.by_kind[kind].add(block_of(records), FAR_MS)
     reached, seen = {CLICK: 5, PURCHASE: 5}, {CLICK: 0, PURCHASE: 0}
     while (taken := both.take(limit, 0.0)) is not None:
         assert 0 < taken.count <= limit
@@ -117,8 +118,8 @@ def test_positions_join_without_a_gap_and_carry_count_and_digest(
             assert position.start == reached[position.kind]
             part = sent[position.kind][seen[position.kind] :][: position.count]
             assert position.end == part[-1].offset + 1
-            assert position.digest == digest(part)
-            assert len(taken.columns[position.kind].record) == position.count
+            assert position.digest == digest(block_of(part))
+            assert len(taken.columns[position.kind].block) == position.count
             reached[position.kind] = position.end
             seen[position.kind] += position.count
     assert seen == {kind: len(records) for kind, records in sent.items()}
@@ -129,25 +130,25 @@ def test_refused_records_are_part_of_their_batch() -> None:
     """They have a position and a place in the digest, and no place in the columns."""
     one = inputs(CLICK)
     records = [Record(0, b"{"), record(CLICK, 1, T0), Record(2, None)]
-    one.by_kind[CLICK].add(records, FAR_MS)
+    one.by_kind[CLICK].add(block_of(records), FAR_MS)
     taken = one.take(9, 0.0)
     assert taken is not None
-    assert (taken.count, taken.positions[0].end, taken.positions[0].digest) == (3, 3, digest(records))
-    assert [r.offset for r, _ in taken.columns[CLICK].refused] == [0, 2]
-    assert taken.columns[CLICK].ts_ms == [T0]
+    assert (taken.count, taken.positions[0].end, taken.positions[0].digest) == (3, 3, digest(block_of(records)))
+    assert [place for place, _ in taken.columns[CLICK].refused] == [0, 2]
+    assert taken.columns[CLICK].rows["ts_ms"].tolist() == [T0]
 
 
 def test_records_of_compacted_inputs_are_kept_in_the_entry() -> None:
     """Their topic may lose them; those of others are read again."""
     both = inputs(CLICK, PROFILE, compacted=frozenset({PROFILE}))
     add(both, CLICK, 1)
-    both.by_kind[PROFILE].add([record(PROFILE, 4, T0), Record(6, None, b"gone")], FAR_MS)
+    both.by_kind[PROFILE].add(block_of([record(PROFILE, 4, T0), Record(6, None, b"gone")]), FAR_MS)
     taken = both.take(9, 0.0)
     assert taken is not None
     assert [(e.kind, e.offset, e.key, e.value is None) for e in taken.embedded] == [
         (PROFILE, 4, b"c", False), (PROFILE, 6, b"gone", True),
     ]  # fmt: skip
-    assert digest(taken.embedded) == next(p.digest for p in taken.positions if p.kind == PROFILE)
+    assert digest(block_of(taken.embedded)) == next(p.digest for p in taken.positions if p.kind == PROFILE)
 
 
 def test_an_entry_stays_below_the_largest_message() -> None:
@@ -155,7 +156,8 @@ def test_an_entry_stays_below_the_largest_message() -> None:
     one = inputs(PROFILE, compacted=frozenset({PROFILE}))
     large = {f"a{i}": "x" * 500 for i in range(60)}
     huge = record(PROFILE, 200, T0, attributes={"note": "x" * 3_900_000})
-    one.by_kind[PROFILE].add([record(PROFILE, i, T0, attributes=large) for i in range(200)] + [huge], FAR_MS)
+    many = [record(PROFILE, i, T0, attributes=large) for i in range(200)]
+    one.by_kind[PROFILE].add(block_of([*many, huge]), FAR_MS)
     counts, sizes, refused = [], [], 0
     while (taken := one.take(4_000, 0.0)) is not None:
         counts.append(taken.count)
@@ -191,21 +193,20 @@ def test_stream_time_is_the_least_of_what_may_still_come() -> None:
 def test_refused_events_move_no_time() -> None:
     """Neither one from the future nor one of another partition's customer."""
     one = inputs(CLICK)
-    one.by_kind[CLICK].add(
-        [record(CLICK, 0, T0 + 5), record(CLICK, 1, T0 + 7, customer_id="other"), record(CLICK, 2, T0 + 900)], T0 + 100
-    )
+    three = [record(CLICK, 0, T0 + 5), record(CLICK, 1, T0 + 7, customer_id="other"), record(CLICK, 2, T0 + 900)]
+    one.by_kind[CLICK].add(block_of(three), T0 + 100)
     taken = one.take(9, 0.0)
     assert taken is not None
-    one.note_applied(taken, T0 + 100, lambda customer_id: customer_id == "c")
+    one.note_applied(taken, T0 + 100, lambda customer_id: customer_id == b"c")
     assert one.stream_ms() == T0 + 5
 
 
 def test_a_full_buffer_says_so() -> None:
     """So that fetching pauses: memory is bounded."""
     one = inputs(CLICK)
-    one.by_kind[CLICK].records = [None] * (BUFFER_RECORDS_MAX - 1)
+    add(one, CLICK, *range(BUFFER_RECORDS_MAX - 1))
     assert not one.full(CLICK)
-    one.by_kind[CLICK].records.append(None)
+    add(one, CLICK, BUFFER_RECORDS_MAX, first=BUFFER_RECORDS_MAX)
     assert one.full(CLICK)
 
 
@@ -213,7 +214,7 @@ def test_a_buffer_of_large_records_is_full_sooner() -> None:
     """Bytes are bounded too, and what is taken makes room."""
     one = inputs(CLICK)
     many = [Record(offset, b"x" * VALUE_BYTES_MAX) for offset in range(BUFFER_BYTES_MAX // VALUE_BYTES_MAX)]
-    one.by_kind[CLICK].add(many, FAR_MS)
+    one.by_kind[CLICK].add(block_of(many), FAR_MS)
     assert one.full(CLICK)
     assert one.take(1, 0.0) is not None
     assert not one.full(CLICK)

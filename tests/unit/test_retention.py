@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from models.events import TOPICS
-from stream.codec.events import decode, digest
+from stream.codec.block import block_of, digest
+from stream.codec.events import decode
 from stream.codec.journal import Batch, Position, Tick
 from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, decode_marker
 from stream.kafka.partitioner import partition_of
@@ -64,7 +65,9 @@ def story() -> Story:
         sent.append((event.topic, event.payload))
         offsets[kind] += 1
         if index % 50 == 0:
-            positions = tuple(Position(k, r[0].offset, r[-1].offset + 1, len(r), digest(r)) for k, r in taken.items())
+            positions = tuple(
+                Position(k, r[0].offset, r[-1].offset + 1, len(r), digest(block_of(r))) for k, r in taken.items()
+            )
             entries += [(Batch(0, positions, ts_ms, ts_ms), taken), (Tick(0, ts_ms, 3, 0), {})]
             taken = {}
     kept = len(sent) - len(sent) % 50
@@ -73,7 +76,7 @@ def story() -> Story:
 
 def execute(one: Replica, entry: Any, records: dict[int, list[Record]]) -> Outcome:
     """Execute an entry with its records."""
-    return one.execute(9, entry, {kind: decode(kind, some) for kind, some in records.items()})
+    return one.execute(9, entry, {kind: decode(kind, block_of(some)) for kind, some in records.items()})
 
 
 def settle(one: Replica, end_ms: int) -> list[Outcome]:

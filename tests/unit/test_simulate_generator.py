@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models.events import TOPICS
+from stream.codec.block import block_of
 from stream.codec.events import decode
 from stream.simulate import ARCHETYPES, TRUTH_DAYS_MIN, SimulatedEvent, events, truth
 from stream.simulate.campaigns import DAY_MS, redemption_lag_ms, response
@@ -69,7 +70,7 @@ def test_the_codec_refuses_nothing(run: list[SimulatedEvent]) -> None:
             for event in run
             if event.topic == topic
         ]
-        columns = decode(kind, records)
+        columns = decode(kind, block_of(records))
         assert records
         assert columns.refused == []
 

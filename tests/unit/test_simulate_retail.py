@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.events import TOPICS
+from stream.codec.block import block_of
 from stream.codec.events import decode
 from stream.errors import SegstreamError
 from stream.simulate import RetailYear, retail_path, retail_year
@@ -98,7 +99,7 @@ def test_the_codec_refuses_nothing(year: RetailYear) -> None:
         records = [
             SimpleNamespace(value=value, key=key, offset=0, timestamp=0) for _, key, value in year.records[topic]
         ]
-        assert decode(kind, records).refused == []
+        assert decode(kind, block_of(records)).refused == []
 
 
 def test_event_ids_are_unique(year: RetailYear) -> None:
