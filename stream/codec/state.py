@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-MARKER_KEY, ROWS_KEY, CHECKPOINT_KEY = b"marker", b"rows", b"_checkpoint"  # record keys
+MARKER_KEY, ROWS_KEY, CLAIM_KEY, CHECKPOINT_KEY = b"marker", b"rows", b"claim", b"_checkpoint"  # record keys
 
 
 class Marker(Struct, array_like=True):

@@ -22,6 +22,7 @@ import numpy as np
 
 from models.events import PROFILE, TOPICS
 from stream.codec import journal
+from stream.codec.state import CLAIM_KEY
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
@@ -41,6 +42,7 @@ REJUDGE_ROWS = 4_000  # the same for adoptions
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 KEPT_MS = 86_400_000  # checkpoints and journal are kept a day, so that ranges can be verified
 YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
+IDENTITY_TRIES = 5  # two who claim at once take it from each other; the journal stops one of them at the next look
 KEPT_APART_MS = KEPT_MS // 128  # of that day, markers so far apart are remembered: eleven minutes
 
 
@@ -126,14 +128,13 @@ class Partition:
         """Take the partition and catch up with its past; afterwards `inputs` say where to read on."""
         started = self._clock.monotonic_s()
         self._observer.claiming()
-        _, seen = await self._log.bounds("segment-journal", self.number, committed=False)
-        await self._take_identity()
+        self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
         entry = journal.Claim(
             worker, self._settings.brokers, self._settings.group, self.replica.rule.fingerprint(), self._clock.wall_ms()
         )
         epoch = await self._log.append("segment-journal", self.number, journal.encode(entry))
-        if epoch > seen:
-            await self._outdo_claims_since(seen, epoch)
+        self.progress.journal_next = epoch + 1
+        await self._prove_identity(self._transactions)
         await read_documents()
         found = await self._recover(epoch)
         self.replica.execute(epoch, entry, {})
@@ -154,24 +155,25 @@ class Partition:
         self.progress.live = True
         self._observer.recovered(self, self._clock.monotonic_s() - started, found)
 
-    async def _take_identity(self) -> None:
-        if self._transactions is not None:
-            await self._transactions.close()
-        self._transactions = await self._log.transactions(f"state-{self.number}", self.number)
+    async def _prove_identity(self, transactions: Transactions) -> None:
+        """Raise FencedError unless no checkpoint but ours can be committed from here on.
 
-    async def _outdo_claims_since(self, seen: int, epoch: int) -> None:
-        """Claims and identities come in one order, or the owner by the journal could not write a checkpoint.
-
-        Who claimed after we had looked, and before our own claim, took the identity after us, and has lost it now.
+        Somebody may have taken the identity between our taking it and our claim: a process can stand still for long.
+        Then he has claimed before us, and we take it again; or he will claim after us, and we shall hear of it. Only
+        now may the state be read: never is the identity taken back later, when a successor may be reading it.
         """
-        first, end = await self._log.bounds("segment-journal", self.number, committed=False)
-        claims: list[int] = []
-        async for records in self._log.read("segment-journal", self.number, max(first, seen), end, committed=False):
-            claims += [one.offset for one in records if isinstance(journal.decode(one.value), journal.Claim)]
-        if not claims or claims[-1] > epoch:
-            raise FencedError
-        if claims[0] < epoch or first > seen:  # only an owner deletes entries
-            await self._take_identity()
+        for _ in range(IDENTITY_TRIES):
+            try:
+                await transactions.write([("segment-state", [(CLAIM_KEY, b"")])])
+            except FencedError:
+                await self.verify_still_ours()
+                await transactions.close()
+                transactions = await self._log.transactions(f"state-{self.number}", self.number)
+                self._transactions = transactions
+            else:
+                await self.verify_still_ours()
+                return
+        raise LogUnavailableError(f"the identity of partition {self.number} is taken again and again")
 
     async def _recover(self, epoch: int) -> Recovered:
         """What does not fit may be a newer owner's work: then it is not ours to judge."""
