@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-
 if TYPE_CHECKING:
     from stream.codec.columns import Refusal
 

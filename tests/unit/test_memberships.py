@@ -14,8 +14,8 @@ from models.customers.places import numbers
 from models.customers.row import DAY_MS, NEVER_MS, SINCE_TIMES
 from models.definitions.document import CLUSTER
 from models.times import iso_times
-from stream.codec.documents import iso
 from stream.codec.memberships import encode_memberships
+from stream.codec.times import iso
 from tests.core import T0, Core, random_events, snapshot
 
 CUSTOMERS = 60
