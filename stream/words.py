@@ -86,6 +86,7 @@ _TRIGGERS: Final[Mapping[str, str]] = {
     "merge": "after a merge",
     "model": "under a new model",
     "definition": "under new definitions",
+    "recovery": "corrected after a recovery",
 }
 
 

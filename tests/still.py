@@ -203,6 +203,8 @@ async def work(log: StillLog, partition: Partition, until: Any = None) -> None:
         engine = partition.replica.engine
         idle = engine is not None and not len(engine.table.due_slots(partition.replica.stream_ms, 1))
         if until is None and partition.inputs.all_read and not partition.replica.adopting and idle:
+            async with partition.lock:  # the entry that is being written is written to its end
+                running.cancel()
             break
     else:
         raise AssertionError("the work was never finished")

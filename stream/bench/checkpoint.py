@@ -11,6 +11,7 @@ from stream.bench.population import Population
 from stream.bench.stream_of_events import Load, kernel_events
 from stream.settings import Settings
 from stream.worker.checkpoint import Cycle, Draft
+from stream.worker.markers import Marked
 
 GAP_MS = 1_000  # of event time between the past and the events
 
@@ -49,7 +50,7 @@ def run(events: int, customers: int) -> dict[str, object]:
         spent["pack"] += packed - copied
         spent["copy"] += copied - began
         rows, checkpoints, since, seq = rows + len(draft.copy.slots), checkpoints + 1, 0, draft.seq
-        cycle.written(0)
+        cycle.written(0, Marked(0, draft.marker))
     return {
         "events": len(every),
         "customers": customers,

@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
     Command("personas", "stream.cli.personas", "Show who the clusters of the model are; approve a held model."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),
+    Command("recover", "stream.cli.recover", "Get over what a worker cannot decide by itself."),
     Command("topics", "stream.cli.topics", "Create the topics, or check the existing ones."),
     Command("broker", "stream.cli.broker", "Run a real Kafka on this machine, for development."),
     Command("bench", "stream.cli.bench", "Measure the worker against a plain Faust app."),

@@ -72,7 +72,26 @@ class Rejudge(Struct, tag="rejudge", array_like=True, frozen=True):
     wall_ms: int
 
 
-Entry = Claim | Batch | Tick | Adopt | Rejudge
+class Decision(Struct, tag="decision", array_like=True, frozen=True):
+    """Somebody decided how to go on where a recovery could not: `segstream recover --yes`, for the record.
+
+    What follows from it is sealed in a checkpoint after it. An entry of this kind after the last marker means that this
+    did not come to its end.
+    """
+
+    epoch: int
+    choices: tuple[str, ...]  # new-engine, skip-missing, from
+    basis: int  # offset of the marker that was built on, -1: the journal's first entry
+    kept_seq: int  # changes up to it were published before, and stay
+    issued: int  # changes published because of it, those that correct earlier ones among them
+    corrected: int
+    lost_records: int  # that could not be read again
+    by: str
+    reason: str
+    wall_ms: int
+
+
+Entry = Claim | Batch | Tick | Adopt | Rejudge | Decision
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Entry)

@@ -6,6 +6,15 @@ from msgspec import Struct
 MARKER_KEY, ROWS_KEY, CLAIM_KEY, CHECKPOINT_KEY = b"marker", b"rows", b"claim", b"_checkpoint"  # record keys
 
 
+class Kept(Struct, array_like=True, frozen=True):
+    """An earlier marker that can still be gone back to, and what it needs."""
+
+    offset: int  # of the marker's record
+    needed_from: int
+    journal_next: int
+    wall_ms: int
+
+
 class Marker(Struct, array_like=True):
     """Where a checkpoint stands. Everything up to `journal_next` is in the rows and acknowledged everywhere."""
 
@@ -28,6 +37,11 @@ class Marker(Struct, array_like=True):
     changes_next: int
     needed_from: int  # first record of segment-state that a recovery reads; -1: from the beginning
     wall_ms: int
+    kept: tuple[Kept, ...] = ()  # oldest first
+    row_records: int = -1  # before the marker in its checkpoint; -1: layout 1, which did not say
+    part: int = 0  # slices of the rolling cycle that were written before, the cycle's customers and its first record
+    part_customers: int = 0
+    part_from: int = -1
 
 
 class Rows(Struct, array_like=True):

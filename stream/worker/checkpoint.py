@@ -7,7 +7,7 @@ log behind it can be deleted and nothing is ever compacted.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,25 +22,26 @@ from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
 from stream.codec.documents import encode_checkpoint_mark
 from stream.codec.memberships import encode_memberships
-from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Marker, Rows
+from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Kept, Marker, Rows
 from stream.errors import SegstreamError
 from stream.worker.log import Keyed, Log
+from stream.worker.markers import Marked, thinned
 from stream.worker.replica import Replica
 
 SLICES = 16  # checkpoints to write every row once: more makes each cheaper and a recovery longer
 ROWS_PER_RECORD = 1200  # about 850 KB: under the 900 KB that a record may have
 COPY_ROWS = 4096  # copied at a time between batches: about half a millisecond
-TAIL_RECORDS = 64  # looked at from the end for the last marker, then twice as many, and so on
 
 
 @dataclass(slots=True)
 class Cycle:
-    """How far the rolling has come."""
+    """How far the rolling has come, and what is kept of its past."""
 
     needed_from: int = -1
     started_at: int = -1
     customers: int = 0
     part: int = 0  # slices of this cycle that have been written
+    kept: list[Kept] = field(default_factory=list)  # markers that can be gone back to, at most KEPT_MAX
 
     def next_slice(self, customers: int) -> slice:
         """The slots that the next checkpoint carries besides the changed ones."""
@@ -49,8 +50,9 @@ class Cycle:
         step = -(-self.customers // SLICES)
         return slice(self.part * step, min((self.part + 1) * step, self.customers))
 
-    def written(self, first_offset: int) -> None:
+    def written(self, first_offset: int, marked: Marked) -> None:
         """A checkpoint whose first record has this offset was committed."""
+        self.kept = thinned(marked.kept())
         if self.part == 0:
             self.started_at = first_offset
         self.part += 1
@@ -95,7 +97,12 @@ class Draft:
             changes_next=0,
             needed_from=cycle.needed_from,
             wall_ms=wall_ms,
+            kept=tuple(cycle.kept),
+            part=cycle.part,
+            part_customers=cycle.customers,
+            part_from=cycle.started_at,
         )
+        self.marker.row_records = -(-len(self.copy.slots) // ROWS_PER_RECORD)
 
     def advance(self) -> bool:
         """Copy some more rows; True when the copy is whole."""
@@ -149,26 +156,9 @@ class Draft:
         ]
 
 
-async def last_marker(log: Log, partition: int) -> Marker | None:
-    """The newest committed marker, or None before the first checkpoint."""
-    first, end = await log.bounds("segment-state", partition, committed=True)
-    reach = TAIL_RECORDS
-    while True:
-        start = max(first, end - reach)
-        found = None
-        async for records in log.read("segment-state", partition, start, end, committed=True):
-            for record in records:
-                if record.key == MARKER_KEY:
-                    found = record.value
-        if found is not None:
-            return state.decode_marker(found)
-        if start <= first:
-            return None
-        reach *= 2
-
-
-async def restore(log: Log, replica: Replica, marker: Marker, document: Callable[[str], Any]) -> Cycle:
+async def restore(log: Log, replica: Replica, marked: Marked, document: Callable[[str], Any]) -> Cycle:
     """Put a checkpoint's rows and rules into an empty replica; returns how far the rolling had come."""
+    marker = marked.marker
     if marker.row_version not in LAYOUTS:
         raise SegstreamError(
             f"the checkpoint of partition {replica.partition} has rows of layout {marker.row_version}, "
@@ -189,7 +179,7 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
             engine.older.definitions, newer.definitions, marker.generation, marker.adopted_ms, marker.trigger
         )
     there = np.zeros(marker.customers, np.bool_)
-    async for packed in _row_records(log, replica.partition, marker):
+    async for packed in _row_records(log, replica.partition, marked):
         slots = np.frombuffer(packed.slots, "<i8")
         due_ms = np.frombuffer(packed.due_ms, "<i8")
         engine.table.load(slots, upgraded(packed.rows, packed.version), due_ms, _names(packed))
@@ -198,7 +188,7 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
     if not there.all() or len(engine.table) != len(there):
         raise SegstreamError(
             f"the checkpoint of partition {replica.partition} has {there.sum()} of {len(there)} slots",
-            "segment-state lost records: see docs/operations.md, 'rebuild from the inputs'",
+            "segment-state lost records: see docs/operations.md, 'a checkpoint cannot be read'",
         )
     if marker.fingerprint != replica.rule.fingerprint():
         engine.table.hasten(replica.rule.retention_ms)
@@ -207,7 +197,18 @@ async def restore(log: Log, replica: Replica, marker: Marker, document: Callable
     replica.engine = engine
     replica.positions = dict(marker.positions)
     replica.stream_ms, replica.epoch, replica.cursor = marker.stream_ms, marker.epoch, marker.cursor
-    return Cycle(needed_from=marker.needed_from)  # a new cycle begins; what is needed stays needed until it ends
+    return _cycle_after(marked)
+
+
+def _cycle_after(marked: Marked) -> Cycle:
+    """The rolling as it stands after a checkpoint: the next owner goes on where this one was."""
+    marker = marked.marker
+    cycle = Cycle(marker.needed_from, marker.part_from, marker.part_customers, marker.part, list(marker.kept))
+    if marker.row_records < 0:  # of layout 1: a new cycle begins; what is needed stays needed until it ends
+        cycle.kept = marked.kept()
+    else:
+        cycle.written(marked.offset - marker.row_records, marked)
+    return cycle
 
 
 def _names(packed: Rows) -> Packed:
@@ -216,16 +217,33 @@ def _names(packed: Rows) -> Packed:
     return Packed(np.frombuffer(packed.ids, np.uint8), np.frombuffer(packed.id_sizes, "<u2").astype(np.uint16))
 
 
-async def _row_records(log: Log, partition: int, marker: Marker) -> AsyncIterator[Rows]:
+async def _row_records(log: Log, partition: int, marked: Marked) -> AsyncIterator[Rows]:
     """Packed rows from what the marker needs up to the marker itself, oldest first."""
-    first, end = await log.bounds("segment-state", partition, committed=True)
-    start = first if marker.needed_from < 0 else marker.needed_from
+    first, _ = await log.bounds("segment-state", partition, committed=True)
+    start = first if marked.marker.needed_from < 0 else marked.marker.needed_from
     if start < first:
         raise SegstreamError(
             f"segment-state of partition {partition} begins at {first}, the checkpoint needs {start}",
-            "its retention must be off: run `segstream topics check`",
+            "its retention must be off: see docs/operations.md, 'a checkpoint cannot be read'",
         )
-    async for records in log.read("segment-state", partition, start, end, committed=True):
+    count = 0  # of the checkpoint that is being read
+    async for records in log.read("segment-state", partition, start, marked.offset, committed=True):
         for record in records:
             if record.key == ROWS_KEY:
+                count += 1
                 yield state.decode_rows(record.value)
+            elif record.key == MARKER_KEY:
+                _require_whole(partition, Marked(record.offset, state.decode_marker(record.value)), count)
+                count = 0
+    _require_whole(partition, marked, count)
+
+
+def _require_whole(partition: int, marked: Marked, count: int) -> None:
+    """A record that is gone would leave rows of an older checkpoint in its place."""
+    expected = marked.marker.row_records
+    if expected not in {count, -1}:
+        raise SegstreamError(
+            f"the checkpoint at offset {marked.offset} of segment-state, partition {partition}, "
+            f"has {count} of {expected} records of rows",
+            "segment-state lost records: see docs/operations.md, 'a checkpoint cannot be read'",
+        )

@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.events import PROFILE, TOPICS
+from models.events import PROFILE
 from stream.codec import journal
 from stream.codec.state import CLAIM_KEY
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.inputs import Inputs, Taken
 from stream.worker.log import FencedError, Keyed, Log, LogUnavailableError, Transactions
-from stream.worker.recovery import JournalReader, Recovered, differs, recover
+from stream.worker.markers import Marked, outlived
+from stream.worker.recovery import JournalReader, Recovered, differs, open_positions, recover
 from stream.worker.replica import Outcome, Replica, Rule
 from stream.worker.watchdog import Standing
 
@@ -40,10 +41,8 @@ UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and wh
 TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
 REJUDGE_ROWS = 4_000  # the same for adoptions
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
-KEPT_MS = 86_400_000  # checkpoints and journal are kept a day, so that ranges can be verified
 YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
 IDENTITY_TRIES = 5  # two who claim at once take it from each other; the journal stops one of them at the next look
-KEPT_APART_MS = KEPT_MS // 128  # of that day, markers so far apart are remembered: eleven minutes
 
 
 @dataclass(slots=True)
@@ -52,15 +51,6 @@ class Debt:
 
     events: int = 0
     since_s: float | None = None  # when the first row changed after the last checkpoint
-
-
-@dataclass(slots=True)
-class Kept:
-    """Positions that may be forgotten when they are old enough."""
-
-    wall_ms: int
-    state_from: int
-    journal_from: int
 
 
 @dataclass(slots=True)
@@ -116,7 +106,6 @@ class Partition:
         self.gate = asyncio.Semaphore(1)  # the host's, where partitions share one
         self._inside = False  # it, from the beginning of a draft to the end of its transaction
         self._unacked: deque[Publication] = deque()
-        self._kept: deque[Kept] = deque()  # at most a day of them
         self._last_tick_s = 0.0
         self._stopping = self._closed = False
         self._checkpoint_now = False
@@ -146,10 +135,7 @@ class Partition:
         if found.unexplained:  # only now: a newer owner would explain it
             raise differs(self.number, found.unexplained, epoch, "what was published and the journal's end")
         await self._publish_missing(found)
-        for kind, topic in enumerate(TOPICS):
-            position = self.replica.positions.get(kind)
-            if position is None:  # nothing of this input was ever applied: from the first record kept
-                position, _ = await self._log.bounds(topic, self.number, committed=True)
+        for kind, position in (await open_positions(self._log, self.replica)).items():
             self.inputs.open(kind, position)
         await self._log.forget_readers()
         self.progress.live = True
@@ -408,23 +394,21 @@ class Partition:
         state = [record async for record in _unhurried(draft.state_records(changes_next))]
         memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
         firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
-        self._cycle.written(firsts[0])
+        self._cycle.written(firsts[0], Marked(firsts[0] + len(state) - 1, draft.marker))  # the marker comes last
         self.progress.checkpoint_seq = draft.seq
-        await self._forget(draft)
+        await self._forget(draft.marker.wall_ms)
         seconds = self._clock.monotonic_s() - started
         self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
 
-    async def _forget(self, draft: Draft) -> None:
-        """Delete what no kept checkpoint needs: state behind the oldest slice, journal behind the marker."""
-        now_ms = draft.marker.wall_ms
-        if not self._kept or now_ms - self._kept[-1].wall_ms >= KEPT_APART_MS:
-            self._kept.append(Kept(now_ms, self._cycle.needed_from, draft.marker.journal_next))
-        oldest = self._kept[0]
-        if now_ms - oldest.wall_ms > KEPT_MS:
-            self._kept.popleft()
-            if oldest.state_from > 0:
-                await self._log.delete_before("segment-state", self.number, oldest.state_from)
-            await self._log.delete_before("segment-journal", self.number, oldest.journal_from)
+    async def _forget(self, now_ms: int) -> None:
+        """Delete what no kept checkpoint needs: state behind its oldest slice, journal behind the marker."""
+        count = outlived(self._cycle.kept, now_ms)
+        if count:
+            del self._cycle.kept[:count]
+            oldest = self._cycle.kept[0]
+            if oldest.needed_from > 0:
+                await self._log.delete_before("segment-state", self.number, oldest.needed_from)
+            await self._log.delete_before("segment-journal", self.number, oldest.journal_next)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

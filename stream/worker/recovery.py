@@ -19,8 +19,9 @@ from stream.codec.documents import seq_of
 from stream.codec.events import decode
 from stream.codec.state import Marker
 from stream.errors import SegstreamError
-from stream.worker.checkpoint import Cycle, last_marker, restore
+from stream.worker.checkpoint import Cycle, restore
 from stream.worker.log import FencedError, Keyed, Log
+from stream.worker.markers import newest_marker
 from stream.worker.replica import Outcome, Replica
 
 SOURCE_HINT = "see docs/operations.md, 'source records are gone'"
@@ -63,17 +64,19 @@ async def recover(log: Log, replica: Replica, claim_offset: int, document: Calla
 
     Raises FencedError when a newer claim is found, SegstreamError when source records are gone or differ.
     """
-    marker = await last_marker(log, replica.partition)
+    marked = await newest_marker(log, replica.partition)
+    marker = marked.marker if marked else None
     cycle, start = Cycle(), 0
-    if marker is not None:
-        if marker.journal_next > claim_offset:
+    if marked is not None:
+        start = marked.marker.journal_next
+        if start > claim_offset:
             raise FencedError  # a newer owner has claimed and even checkpointed
-        cycle, start = await restore(log, replica, marker, document), marker.journal_next
+        cycle = await restore(log, replica, marked, document)
     first, _ = await log.bounds("segment-journal", replica.partition, committed=False)
     if first > start and (marker is not None or first > 0):
         raise SegstreamError(
             f"the journal of partition {replica.partition} begins at {first}, the checkpoint needs {start}",
-            "its retention must be off: run `segstream topics check`",
+            "its retention must be off: see docs/operations.md, 'journal has a hole'",
         )
     result = Recovered(cycle, marker)
     published = await _published(log, replica, marker, result)
@@ -105,15 +108,14 @@ async def _execute(
     published: dict[int, bytes],
     result: Recovered,
 ) -> None:
-    ours = replica.rule.fingerprint()
-    reader = JournalReader(replica.partition, replica.epoch, marker.fingerprint if marker else ours)
+    fingerprint = marker.fingerprint if marker else replica.rule.fingerprint()
+    reader = JournalReader(replica.partition, replica.epoch, fingerprint)
     async for records in log.read("segment-journal", replica.partition, start, claim_offset, committed=False):
         for record in records:
             entry = reader.accept(record.offset, record.value)
             if entry is None:
                 continue
-            if not isinstance(entry, journal.Claim) and reader.fingerprint != ours:
-                raise _other_engine(replica.partition)
+            refuse_foreign(replica, reader, entry)
             inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
             outcome = replica.execute(record.offset, entry, inputs)
             result.entries += not isinstance(entry, journal.Claim)
@@ -122,11 +124,21 @@ async def _execute(
         result.unexplained = replica.seq + 1
 
 
-def _other_engine(partition: int) -> SegstreamError:
-    return SegstreamError(
-        f"partition {partition} has entries after its checkpoint that another engine or other settings executed",
+def refuse_foreign(replica: Replica, reader: JournalReader, entry: journal.Entry) -> None:
+    """Raise SegstreamError for an entry not to be executed here: another engine's, a decision half carried out."""
+    if isinstance(entry, journal.Decision):
+        raise SegstreamError(
+            f"partition {replica.partition} has a decision of `segstream recover` after its checkpoint",
+            "it was interrupted: run it again with the same choices, see docs/operations.md, 'recover'",
+        )
+    if isinstance(entry, journal.Claim) or reader.fingerprint == replica.rule.fingerprint():
+        return
+    raise SegstreamError(
+        f"partition {replica.partition} has entries after its checkpoint that another engine "
+        "or other settings executed",
         "start the old version once more and stop it with SIGTERM: it checkpoints to the end; then upgrade. "
-        "Or stop all workers and run `segstream recover --new-engine`",
+        "Or stop all workers and run `segstream recover --new-engine`: "
+        "see docs/operations.md, 'another engine'",
     )
 
 
@@ -176,3 +188,18 @@ async def read_inputs(log: Log, replica: Replica, entry: journal.Batch) -> dict[
             )
         inputs[position.kind] = decode(position.kind, block)
     return inputs
+
+
+async def open_positions(log: Log, replica: Replica) -> dict[int, int]:
+    """Where each input is read on; raises SegstreamError when its next record is gone."""
+    found = {}
+    for kind, topic in enumerate(TOPICS):
+        first, end = await log.bounds(topic, replica.partition, committed=True)
+        position = replica.positions.get(kind, first)  # nothing of it was ever applied: from the first record kept
+        if not first <= position <= end:
+            raise SegstreamError(
+                f"{topic} [{replica.partition}] holds offsets {first} to {end}, the next to apply is {position}",
+                SOURCE_HINT,
+            )
+        found[kind] = position
+    return found

@@ -26,7 +26,7 @@ from stream.codec.changes import ChangeWriter
 from stream.codec.columns import Columns, Refusal, together
 from stream.codec.documents import encode_dead_letter
 from stream.codec.events import NO_TIME_MS
-from stream.codec.journal import Adopt, Batch, Claim, Entry, Rejudge, Tick
+from stream.codec.journal import Adopt, Batch, Claim, Decision, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
 from stream.settings import Settings
 
@@ -129,8 +129,8 @@ class Replica:
         """Execute one entry of this partition's journal; `inputs` are a Batch's records by event kind."""
         first_seq = self.seq + 1
         before_ms = self.stream_ms
-        if isinstance(entry, Claim):
-            self.epoch = offset
+        if isinstance(entry, Claim | Decision):
+            self.epoch = offset if isinstance(entry, Claim) else self.epoch
             return Outcome(first_seq)
         if isinstance(entry, Adopt):
             self._adopt(entry)

@@ -14,6 +14,7 @@ import numpy as np
 from models.events import TOPICS
 from stream.codec.state import MARKER_KEY, Marker, decode_marker
 from stream.settings import Settings
+from stream.worker.markers import Marked
 from tests.still import StillLog, Stored
 
 FOLDER = Path(__file__).parent
@@ -49,10 +50,15 @@ class Recording:
     topics: dict[str, list[Stored]] = field(repr=False)
 
     @property
+    def marked(self) -> Marked:
+        """The last checkpoint's marker and its place."""
+        last = [record for record in self.topics[STATE] if record.key == MARKER_KEY][-1]
+        return Marked(last.offset, decode_marker(last.value or b""))
+
+    @property
     def marker(self) -> Marker:
-        """The last checkpoint's."""
-        values = [record.value or b"" for record in self.topics[STATE] if record.key == MARKER_KEY]
-        return decode_marker(values[-1])
+        """The last checkpoint's marker."""
+        return self.marked.marker
 
     def drained(self) -> Recording:
         """As if it had been stopped at its last checkpoint: nothing is applied or published after it."""

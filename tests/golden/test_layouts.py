@@ -110,7 +110,7 @@ def test_upgraded_rows_say_the_same_memberships() -> None:
     async def run() -> dict[bytes, bytes]:
         documents = await documents_of(log, SETTINGS)
         replica = Replica(0, old_rule(old), documents.get, lambda *_: 0)
-        await restore(log, replica, old.marker, documents.get)
+        await restore(log, replica, old.marked, documents.get)
         assert replica.engine is not None
         replica.engine.table.dirty[: replica.customers] = True
         draft = Draft(replica, Cycle(), old.marker.journal_next, NOW_MS)
@@ -141,7 +141,9 @@ def test_a_drained_partition_resumes() -> None:
     assert ours is not None
     assert theirs is not None
     assert dict(ours.table.items()) == dict(theirs.table.items())
-    assert ours.table.rows[: len(ours.table)].tobytes() == theirs.table.rows[: len(theirs.table)].tobytes()
+    for name in set(r.ROW.names or ()) - {"event_id"}:  # engine 2 hashes ids otherwise: the old ones stay as they are
+        left, right = (table.rows[name][: len(table)].tobytes() for table in (ours.table, theirs.table))
+        assert left == right, name
     assert [record.value for record in log.shelf(CHANGES).records] == changes
     assert partition.inputs.all_read
 

@@ -27,7 +27,8 @@ from stream.kafka.log import KafkaLog
 from stream.kafka.partitioner import partition_of
 from stream.settings import Settings, env_name
 from stream.simulate import events
-from stream.worker.checkpoint import last_marker, restore
+from stream.worker.checkpoint import restore
+from stream.worker.markers import newest_marker
 from stream.worker.recovery import JournalReader
 from stream.worker.replica import Replica, rule_of
 from stream.worker.verification import documents_of
@@ -325,10 +326,10 @@ async def remains(settings: Settings) -> list[Remains]:
         documents = await documents_of(log, settings)
         for partition in range(settings.partitions):
             replica = Replica(partition, rule_of(settings), documents.get, partition_of)
-            marker = await last_marker(log, partition)
-            assert marker is not None, f"partition {partition} has no checkpoint"
-            await restore(log, replica, marker, documents.get)
-            found.append(Remains(replica, marker))
+            marked = await newest_marker(log, partition)
+            assert marked is not None, f"partition {partition} has no checkpoint"
+            await restore(log, replica, marked, documents.get)
+            found.append(Remains(replica, marked.marker))
     finally:
         await log.stop()
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stream.kafka.log import READERS_MAX
-from stream.worker import inputs, partition
+from stream.worker import inputs, markers, partition
 from tests.simulation.memory_feed import FETCH_RECORDS_MAX
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ BOUNDS = (
     Bound("acks that a checkpoint waits for", _waited_for, _unacked_max),
     Bound(
         "positions kept to be forgotten",
-        lambda _, o: len(o._kept),
-        lambda: partition.KEPT_MS // partition.KEPT_APART_MS + 2,
+        lambda _, o: len(o._cycle.kept),
+        lambda: markers.KEPT_MAX,
     ),
     Bound("customers of a replica", lambda _, o: o.replica.customers, lambda: CUSTOMERS_MAX),
     Bound("ranges read at once", lambda p, _: p.reading, lambda: READERS_MAX // PARTITIONS_AT_ONCE),

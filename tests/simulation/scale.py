@@ -15,7 +15,7 @@ from models.clusters.snapshot import Snapshot
 from models.definitions.document import Definitions
 from models.engine import Judge, judge_of
 from stream.codec.definitions import decode_definitions, decode_model
-from stream.worker import checkpoint, documents, host, inputs, partition, replica
+from stream.worker import checkpoint, documents, host, inputs, markers, partition, replica
 from tests.simulation.documents import load
 
 _judges: dict[tuple[str, int, int], Judge] = {}
@@ -31,10 +31,10 @@ def _judge_of(definitions: Definitions, snapshot: Snapshot | None, retention_ms:
 SCALED: tuple[tuple[Any, str, Any], ...] = (
     (checkpoint.Draft, "rows_at_once", 2),  # entries come between the slices of a copy
     (checkpoint, "ROWS_PER_RECORD", 3),  # a checkpoint has several records of rows
-    (checkpoint, "TAIL_RECORDS", 2),  # the last marker is looked for in several steps
+    (markers, "TAIL_RECORDS", 2),  # the last marker is looked for in several steps
     (checkpoint, "SLICES", 2),  # whole cycles pass, and state is deleted
-    (partition, "KEPT_MS", 600),  # journal and state are deleted in a run
-    (partition, "KEPT_APART_MS", 100),
+    (markers, "KEPT_MS", 600),  # journal and state are deleted in a run
+    (markers, "KEPT_MAX", 7),  # markers thin out
     (partition, "UNACKED_MAX", 3),  # reached when acks are slow
     (partition, "TICK_LIMIT", 3),  # a tick leaves customers who are due
     (partition, "REJUDGE_ROWS", 3),  # events come in the middle of an adoption

@@ -14,6 +14,7 @@ ENTRIES: list[journal.Entry] = [
     journal.Tick(3, 7, 100, 8),
     journal.Adopt(3, "model", "abc", 7, 8),
     journal.Rejudge(3, 0, 10, 8),
+    journal.Decision(3, ("new-engine",), -1, 7, 2, 1, 0, "ops", "upgrade", 8),
 ]
 
 

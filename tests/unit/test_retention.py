@@ -20,6 +20,7 @@ from stream.simulate import events
 from stream.subscriber import View
 from stream.words import sentence
 from stream.worker.checkpoint import Cycle, Draft, restore
+from stream.worker.markers import Marked
 from stream.worker.replica import Outcome, Replica
 from tests.oracle import judge
 from tests.unit.test_replica import DOCUMENTS, RULE, T0, Record, batch, click, replica
@@ -91,9 +92,9 @@ def settle(one: Replica, end_ms: int) -> list[Outcome]:
 async def restored(records: list[Any]) -> Replica:
     """An empty replica, with a checkpoint put in."""
     one = Replica(0, KEEPING, DOCUMENTS.__getitem__, partition_of)
-    marker = decode_marker(records[-1].value)
+    marked = Marked(records[-1].offset, decode_marker(records[-1].value))
     log: Any = Shelf(records)
-    await restore(log, one, marker, DOCUMENTS.__getitem__)
+    await restore(log, one, marked, DOCUMENTS.__getitem__)
     return one
 
 
@@ -148,7 +149,7 @@ def test_a_checkpoint_restores_who_is_here_and_what_is_vacant(portion: int) -> N
             pass
         first = len(shelf)
         shelf += [Record(first + n, value, key) for n, (key, value) in enumerate(draft.state_records(0))]
-        cycle.written(first)
+        cycle.written(first, Marked(len(shelf) - 1, draft.marker))
         assert [record.key for record in shelf[-2:]] == [ROWS_KEY, MARKER_KEY]
         again = asyncio.run(restored(shelf))
         assert contents(again) == before

@@ -11,8 +11,8 @@ import pytest
 
 from stream.clock import monotonic_s
 from stream.codec import journal
-from stream.worker.checkpoint import last_marker
 from stream.worker.ending import EXIT_UNFINISHED, Ending
+from stream.worker.markers import newest_marker
 from stream.worker.partition import Partition
 from tests.simulation.campaign import quiet
 from tests.simulation.check import check
@@ -81,9 +81,10 @@ async def begin_and_end(run: Run) -> None:
 async def everything_is_checkpointed(world: World) -> None:
     """After the newest marker there are claims at most: nothing is left to execute again."""
     log: Any = MemoryLog(Process(world, lambda *_: None), lambda _: True)
-    marker = await last_marker(log, 0)
-    assert marker is not None
-    entries = [record for record in world.shelves["segment-journal", 0].records if record.offset >= marker.journal_next]
+    marked = await newest_marker(log, 0)
+    assert marked is not None
+    start = marked.marker.journal_next
+    entries = [record for record in world.shelves["segment-journal", 0].records if record.offset >= start]
     assert [entry for entry in entries if not isinstance(journal.decode(entry.value or b""), journal.Claim)] == []
 
 
