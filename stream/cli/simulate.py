@@ -54,6 +54,9 @@ def simulate(
     copies: Annotated[
         int, typer.Option("--copies", min=1, help="With --out FILE.parquet: every customer so many times.")
     ] = 1,
+    retail: Annotated[
+        bool, typer.Option("--retail", help="The year of the demo instead: real purchases, simulated company.")
+    ] = False,
     into_kafka: Annotated[bool, typer.Option("--produce", help="Send the events to the input topics.")] = False,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.001, help="Events a second; without it, no limit.")
@@ -80,6 +83,8 @@ def simulate(
     if truth is not None:
         _write_truth(truth, settings.seed, customers, days, start_ms)
     made = events(settings.seed, customers, days, start_ms, duplicate_share=duplicates)
+    if retail:
+        made = _retail(settings.seed)
     try:
         if out is not None and as_parquet:
             from stream.backtest.multiply import multiply
@@ -92,6 +97,13 @@ def simulate(
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _retail(seed: int) -> Iterator[SimulatedEvent]:
+    from stream.simulate import SimulatedEvent, retail_year
+
+    for ts_ms, topic, _, value in retail_year(seed).in_time_order():
+        yield SimulatedEvent(topic, ts_ms, plain_json.decode(value))
 
 
 def _start_ms(text: str) -> int:
