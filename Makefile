@@ -85,6 +85,21 @@ fmt: $(STAMP) ## format, and mend what ruff can mend
 reference: $(STAMP) ## write docs/reference from the program
 	$(BIN)/python -m stream.reference
 
+report: $(STAMP) ## write docs/report.html of the demo's year, and docs/report.png with Chromium
+	@mkdir -p build
+	@$(BIN)/segstream simulate --retail --out build/retail-year.parquet
+	@$(BIN)/segstream backtest build/retail-year.parquet --report docs/report.html > build/report.txt
+	@$(BIN)/python -m tests.report docs/report.html docs/report.png
+
+# Exact versions: the same bytes come out, and tests/house/test_pins.py knows their digest.
+echarts: ## build the report's ECharts anew (needs npm, and the registry once)
+	@mkdir -p build/echarts && cp stream/report/assets/entry.mjs build/echarts/
+	@cd build/echarts && npm install --silent --no-save --prefix . echarts@6.1.0 esbuild@0.28.2
+	@cd build/echarts && node_modules/.bin/esbuild entry.mjs --bundle --minify --format=iife --global-name=echarts \
+		--charset=ascii --legal-comments=none --define:process.env.NODE_ENV='"production"' \
+		--banner:js='/* Apache ECharts 6.1.0, Apache License 2.0; see LICENSES beside this file in segstream */' \
+		--outfile=../../stream/report/assets/echarts.min.js --log-level=warning
+
 lock: ## resolve requirements.lock anew (needs uv)
 	@command -v uv >/dev/null || { echo 'uv is needed to resolve for all Python versions: see CONTRIBUTING.md' >&2; exit 2; }
 	@echo '# Every version the make targets install, development tools included. Regenerate: see CONTRIBUTING.md, "Dependencies".' > requirements.lock.new

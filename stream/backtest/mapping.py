@@ -29,7 +29,8 @@ import pyarrow.compute as pc
 
 from models.events import TOPICS
 from stream.backtest import columns as c
-from stream.codec.definitions import plain, text_of
+from stream.codec.definitions import plain
+from stream.codec.definitions import text_of as file_text
 from stream.errors import SegstreamError
 from stream.sources import FIELDS
 
@@ -71,14 +72,18 @@ def shipped() -> list[str]:
     return sorted(one.name.removesuffix(".yaml") for one in folder.iterdir() if one.name.endswith(".yaml"))
 
 
+def text_of(name: str) -> str:
+    """The text of a ready mapping by its name, or of a file; raises SegstreamError where there is neither."""
+    if name in shipped():
+        return (files("stream.backtest") / "mappings" / f"{name}.yaml").read_text("utf-8")
+    if Path(name).is_file():
+        return file_text(name)
+    raise SegstreamError(f"there is no field mapping {name!r}", f"give a file, or one of {', '.join(shipped())}")
+
+
 def load(name: str) -> FieldMapping:
     """A ready mapping by its name, or one from a file; raises SegstreamError with what is wrong."""
-    if name in shipped():
-        text = (files("stream.backtest") / "mappings" / f"{name}.yaml").read_text("utf-8")
-    elif Path(name).is_file():
-        text = text_of(name)
-    else:
-        raise SegstreamError(f"there is no field mapping {name!r}", f"give a file, or one of {', '.join(shipped())}")
+    text = text_of(name)
     try:
         return parse(plain(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -16,7 +16,8 @@ from models.engine import Engine, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE
 from stream.backtest.change_log import ChangeLog
 from stream.backtest.fitted import Fitted, Shape
-from stream.backtest.tally import Tally, Totals
+from stream.backtest.periods import MONTH, VECTORS_MAX, WEEK, Calendar, Looker, Vectors
+from stream.backtest.tally import Tally, Totals, codes_of
 from stream.codec.digests import Digest
 
 NO_ATTRIBUTES = np.full((1, ATTRIBUTES_MAX), np.nan)
@@ -42,6 +43,8 @@ class Options:
     retention_ms: int = 0  # of silence, after which a customer leaves; 0: never
     keep_entries: bool = False  # when each customer entered each segment, for comparisons
     changes_folder: str = ""  # where the change log of the first variant is written, "" for nowhere
+    periods: bool = False  # whether months and weeks of the first variant are counted, for the report
+    partitions: int = 1  # of the run: they share what is picked for the map
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class Ended:
     counters: list[NDArray[np.int64]]  # positions: models.workspace
     entered: list[NDArray[np.int32]]  # [n, codes], minutes since 1970; empty unless kept
     latest: list[NDArray[np.int32]]
+    calendar: Calendar | None = None  # of the first variant
 
 
 class PartitionRun:
@@ -101,6 +105,9 @@ class PartitionRun:
         ]
         self._digests = [Digest() for _ in options.variants]
         self._log = ChangeLog(options.changes_folder, number) if options.changes_folder else None
+        codes = codes_of(options.variants[0].definitions)
+        kinds = (MONTH, WEEK) if options.periods else ()
+        self._lookers = [Looker(kind, codes, options.first_ms) for kind in kinds]
         self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
         self._events = 0
         self._by_kind = np.zeros(4, np.int64)
@@ -136,6 +143,11 @@ class PartitionRun:
         """Look at everybody who is due by then."""
         for variant, engine in enumerate(self._engines):
             self._take(variant, engine.sweep(engine.table.due_slots(until_ms, len(engine.table)), until_ms), None)
+
+    def look(self, at_ms: int) -> None:
+        """Note what the months and weeks that are over have come to."""
+        for looker in self._lookers:
+            looker.look(self._engines[0].table.rows[: len(self._engines[0].table)], at_ms)
 
     def sample(self, interval: int, at_ms: int, rotation: int, most: int) -> tuple[NDArray[np.float64], ...]:
         """Vectors and amounts of a share of the customers: one in `rotation`, or fewer so that `most` suffice."""
@@ -188,7 +200,23 @@ class PartitionRun:
             [engine.counters for engine in self._engines],
             [tally.entered[:count] for tally in self._tallies],
             [tally.latest[:count] for tally in self._tallies],
+            self._calendar(at_ms) if self._lookers else None,
         )
+
+    def _calendar(self, at_ms: int) -> Calendar:
+        """The periods, the last of them perhaps not whole, and some customers for the map."""
+        engine = self._engines[0]
+        rows = engine.table.rows[: len(engine.table)]
+        for looker in self._lookers:
+            looker.look(rows, at_ms)
+            looker.end(rows)
+        stride = max(1, -(-len(rows) * self._options.partitions // VECTORS_MAX))
+        slots = np.arange(0, len(rows), stride)
+        slots = slots[rows["first_ms"][slots] > 0]
+        codes = codes_of(engine.judge.definitions)
+        segments = [codes.of(d, rows["segment"][slots, d]) for d in range(len(codes.first))]
+        months, weeks = (looker.periods for looker in self._lookers)
+        return Calendar(months, weeks, Vectors(engine.sample(slots, at_ms)[0], np.stack(segments, axis=1)))
 
     def _take(self, variant: int, changes: NDArray[np.void], records: Fitted | None) -> None:
         """Count, digest and perhaps write changes; their events are named by row, however batches were cut."""

@@ -213,6 +213,7 @@ def _boundary(crew: Crew, learner: Learning | None, schedule: Schedule, at_ms: i
     """A new interval begins: time passes up to it, and the trainer has its turn."""
     for partition in range(crew.partitions):
         crew.tell(partition, "pass_time", at_ms)
+        crew.tell(partition, "look", at_ms)
     if learner is None:
         return
     most = -(-schedule.vectors_per_interval // crew.partitions)

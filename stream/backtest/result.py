@@ -16,6 +16,7 @@ from models.events import MINOR_PER_MAJOR
 from models.workspace import DECISIONS, DUPLICATES, LATE_EVENTS, SUPPRESSED
 from stream.backtest.fitted import Fit
 from stream.backtest.partition_run import Customers
+from stream.backtest.periods import Calendar
 from stream.backtest.tally import Codes, Totals
 from stream.codec.times import iso
 
@@ -127,6 +128,7 @@ class Result:
     speed: Speed
     complete: bool = True
     at: list[tuple[int, Customers]] = field(default_factory=list)  # everybody at the moments asked for
+    calendar: Calendar | None = None  # months and weeks of the first variant, where they were asked for
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -19,6 +19,7 @@ from stream.backtest.fitted import Fitted, Shape
 from stream.backtest.fitting import Fitter
 from stream.backtest.order import NotInOrderError, in_order, sorted_runs
 from stream.backtest.partition_run import Ended, Options, Variant
+from stream.backtest.periods import joined as periods_of
 from stream.backtest.play import Learning, Played, Route, Schedule, Source, joined, learning, play
 from stream.backtest.reading import FileSource
 from stream.backtest.result import Input, Outcome, Result, Speed
@@ -41,6 +42,7 @@ class Task:
     since_ms, until_ms : events before the one are left out; the run ends at the other.
     moments : times (epoch ms, ascending) at which everybody is written down.
     changes_folder : where the change log of the first variant goes; "" for nowhere.
+    periods : whether months and weeks of the first variant are counted, for the report.
     """
 
     variants: tuple[Variant, ...]
@@ -56,6 +58,7 @@ class Task:
     since_ms: int = 0
     keep_entries: bool = False
     changes_folder: str = ""
+    periods: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -134,6 +137,8 @@ def _run(sources: Sequence[Source], task: Task, watch: Watch, folder: Path | Non
         task.retention_ms,
         task.keep_entries,
         task.changes_folder,
+        task.periods,
+        task.partitions,
     )
     team = crew(options, task.partitions, task.processes)
     try:
@@ -258,6 +263,7 @@ def _result(sources: Sequence[Source], task: Task, ran: _Ran) -> Result:
         speed=ran.speed,
         complete=ran.played.complete,
         at=ran.played.at,
+        calendar=periods_of([one.calendar for one in ended]),
     )
 
 

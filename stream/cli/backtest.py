@@ -84,6 +84,9 @@ Members = Annotated[
 Changes = Annotated[
     Path | None, typer.Option("--changes", metavar="FOLDER", help="Write every change as the worker publishes it.")
 ]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE.html", help="Write the whole answer as one page for a browser.")
+]
 OutcomeName = Annotated[
     str | None, typer.Option("--outcome", metavar="purchase", help="Score how well segments tell who buys after --at.")
 ]
@@ -114,6 +117,7 @@ def backtest(
     at: At = None,
     members: Members = None,
     changes: Changes = None,
+    report: Report = None,
     outcome: OutcomeName = None,
     within: Within = WITHIN,
     fail_if: FailIf = None,
@@ -132,7 +136,7 @@ def backtest(
     second = None if against is None and against_model is None else (against or settings.definitions, against_model)
     variants = _variants((settings.definitions, model), second)
     limits = _limits(fail_if or [], variants)
-    questions = _Questions(epoch_ms(at) if at else None, members, outcome, span_ms(within), changes)
+    questions = _Questions(epoch_ms(at) if at else None, members, outcome, span_ms(within), changes, report)
     if not from_topic and not events:
         raise SegstreamError("there are no events", "name files, or give --from-topic")
     task = _task(settings, variants, settings.partitions if from_topic else partitions, processes, vectors)
@@ -142,9 +146,13 @@ def backtest(
         until_ms=epoch_ms(until) if until else None,
         keep_entries=second is not None,
         changes_folder=str(changes or ""),
+        periods=report is not None,
     )
     with _sources(settings, events or [], topic, mapping, from_topic=from_topic) as sources:
         result, moments = _run(sources, task, questions)
+    if report is not None:
+        given = [(settings.definitions, model), *([second] if second else [])]
+        _write_report(report, result, task, sources, given, mapping)
     _answer(result, moments, questions, limits, Format.JSON if as_json else form)
 
 
@@ -155,6 +163,7 @@ class _Questions:
     outcome: str | None
     within_ms: int
     changes: Path | None
+    report: Path | None
 
 
 def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, list[int]]:
@@ -227,6 +236,31 @@ def _write_members(result: Result, asked: _Questions) -> None:
     if asked.members is not None:
         count = write_members(asked.members, customers, result.variants[0], 0, at_ms)
         _say(f"{count:,} customers written to {asked.members}")
+
+
+def _write_report(
+    path: Path, result: Result, task: Task, sources: list[Any], given: list[Any], mapping: str | None
+) -> None:
+    """`given` are the definitions file and the model file of each variant."""
+    from stream.backtest.compare import compare
+    from stream.backtest.mapping import text_of as mapping_text
+    from stream.codec.definitions import text_of
+    from stream.report.document import document_of
+    from stream.report.page import page
+    from stream.report.recipe import Texts, recipe_of
+
+    texts = Texts(
+        tuple(text_of(definitions) for definitions, _ in given),
+        tuple(model.read_text(encoding="utf-8") if model else "" for _, model in given),
+        mapping_text(mapping) if mapping else "",
+    )
+    found = compare(result) if len(result.variants) > 1 else None
+    content = page(document_of(result, recipe_of(task, sources, texts), found))
+    try:
+        path.write_bytes(content.encode())
+    except OSError as error:
+        raise SegstreamError(f"{path} cannot be written ({error.strerror})", "give another path") from error
+    _say(f"the report is {path}")
 
 
 class _Stop:

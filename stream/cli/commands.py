@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("simulate", "stream.cli.simulate", "Generate seeded customers whose true segment is known."),
     Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
     Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
+    Command("report", "stream.cli.report", "Check a report that a backtest wrote."),
     Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
     Command("personas", "stream.cli.personas", "Show who the clusters of the model are; approve a held model."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),

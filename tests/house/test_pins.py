@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from importlib.metadata import version
 
@@ -12,6 +13,7 @@ import stream
 from stream.kafka.jars import KAFKA_VERSION
 from tests.house.tree import REPO
 
+ECHARTS_SHA256 = "da9652f19bd4e2e06e3c7669d044f09c7f6f7cfc2bdd458325f9751e1f56f480"
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))
 DECLARED = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 TOOLS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
@@ -42,6 +44,12 @@ def test_the_lock_satisfies_what_is_declared(requirement: Requirement) -> None:
 def test_the_version_is_written_twice_and_equal() -> None:
     """The program prints it without asking the installer."""
     assert PROJECT["project"]["version"] == stream.__version__
+
+
+def test_the_charts_are_the_build_that_was_looked_at() -> None:
+    """`make echarts` gives these bytes; versions are in the Makefile, licences beside the file."""
+    made = (REPO / "stream" / "report" / "assets" / "echarts.min.js").read_bytes()
+    assert hashlib.sha256(made).hexdigest() == ECHARTS_SHA256
 
 
 def test_the_compose_file_runs_the_kafka_the_tests_run() -> None:

@@ -1,0 +1,1 @@
+"""The report: its figures, its HTML, and how a browser takes it."""
