@@ -43,7 +43,7 @@ def _dimension(result: Result, outcome: Outcome, d: int, kind: str, periods: lis
     figures = result.segment_figures(0, d)
     labels = labels_of(outcome) if entry.kind == CLUSTER else {}
     matrices = [_moves(one, outcome, d, len(names)) for one in periods]
-    used = [code for code, name in enumerate(names) if name in figures]
+    used = [code for code, name in enumerate(names) if name in figures and (code or name not in names[1:])]
     before = _members_before(outcome, d, matrices)
     return {
         "name": entry.name,

@@ -69,6 +69,13 @@ def test_sizes_end_as_the_run_ends(made: Made) -> None:
         assert {row["name"]: row["customers"] for row in dimension["segments"] if row["name"] in last} == last
 
 
+def test_a_segment_is_told_once(made: Made) -> None:
+    """Also one that somebody calls "none", as those without an answer are called."""
+    for dimension in made.document["dimensions"]:
+        names = [row["name"] for row in dimension["segments"]]
+        assert len(set(names)) == len(names)
+
+
 def test_flows_lead_to_the_sizes(made: Made) -> None:
     """What flows into a segment in the last step is its size."""
     for dimension in made.document["dimensions"]:

@@ -3,6 +3,8 @@
 "use strict";
 (() => {
   const PRINT_WIDTH_PX = 680; // of a page of A4 within its margins
+  const PRINT_HEIGHTS_PX = { atlas: 320 }; // as the style sheet has them for paper, and 232 for all others
+  const PRINT_HEIGHT_PX = 232;
   const COLOURS = 12; // of the style sheet: --c0 to --c11
   const root = document.documentElement;
   const report = JSON.parse(document.getElementById("document").textContent);
@@ -159,10 +161,10 @@
     },
   };
 
-  function draw(element, width) {
+  function draw(element, size) {
     drawn.get(element)?.dispose();
     const dimension = report.dimensions[Number(element.dataset.number)];
-    const made = echarts.init(element, null, { renderer: "svg", width: width || undefined });
+    const made = echarts.init(element, null, { renderer: "svg", ...size });
     made.setOption(builders[element.dataset.chart](dimension, element));
     drawn.set(element, made);
     element.dataset.drawn = "true";
@@ -227,7 +229,10 @@
     root.dataset.theme = "light";
     const hidden = [...document.querySelectorAll(".panel[hidden]")];
     hidden.forEach((one) => { one.hidden = false; one.dataset.shown = "print"; });
-    charts().forEach((one) => draw(one, Math.min(PRINT_WIDTH_PX, one.parentElement.clientWidth || PRINT_WIDTH_PX)));
+    for (const one of charts()) {
+      const width = Math.min(PRINT_WIDTH_PX, one.parentElement.clientWidth || PRINT_WIDTH_PX);
+      draw(one, { width, height: PRINT_HEIGHTS_PX[one.dataset.chart] || PRINT_HEIGHT_PX });
+    }
   });
   window.addEventListener("afterprint", () => {
     delete root.dataset.theme;
