@@ -13,7 +13,7 @@ from models.workspace import DECISIONS, DUPLICATES, LATE_EVENTS, SUPPRESSED
 from stream import __version__
 from stream.backtest.compare import Comparison, in_words
 from stream.backtest.result import Outcome, Result
-from stream.codec.documents import iso
+from stream.codec.times import iso
 from stream.report.atlas import clusters
 from stream.report.customers import cohorts, concentration, rfm
 from stream.report.segments import dimensions
