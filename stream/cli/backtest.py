@@ -255,7 +255,7 @@ def _write_report(
         mapping_text(mapping) if mapping else "",
     )
     found = compare(result) if len(result.variants) > 1 else None
-    content = page(document_of(result, recipe_of(task, sources, texts), found))
+    content = page(document_of(result, recipe_of(task, sources, texts, result.fit), found))
     try:
         path.write_bytes(content.encode())
     except OSError as error:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from models.clusters.settings import TrainerSettings
+from models.customers.row import NEVER_MS
 from models.definitions.language import parse
+from stream.backtest.fitted import Fit
 from stream.backtest.mapping import parse as parse_mapping
 from stream.backtest.partition_run import Variant
 from stream.backtest.play import Schedule
@@ -17,8 +19,9 @@ from stream.backtest.run import Task
 from stream.codec.definitions import decode_snapshot, plain
 from stream.wordings import WORDINGS
 
-NUMBERS = ("partitions", "customers_max", "retention_ms", "since_ms", "until_ms", "newest_ms")
+NUMBERS = ("partitions", "customers_max", "retention_ms", "since_ms", "until_ms")
 """Parts of a Task that are kept as they are. Processes are none: outcomes do not hang on them."""
+FUTURE = "future"  # the reason of rows that are refused by the clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,8 +33,11 @@ class Texts:
     mapping: str = ""
 
 
-def recipe_of(task: Task, sources: Sequence[Any], texts: Texts) -> dict[str, Any]:
-    """The recipe of a run over files; one over topics has no sources and cannot be run again from files."""
+def recipe_of(task: Task, sources: Sequence[Any], texts: Texts, fit: Fit) -> dict[str, Any]:
+    """The recipe of a run over files; one over topics has no sources and cannot be run again from files.
+
+    The clock is in it only if it has refused a row: else the same run gives the same recipe at any time.
+    """
     trainer = dataclasses.asdict(dataclasses.replace(task.trainer, words={}))
     trainer.pop("words")
     files = [one for one in sources if isinstance(one, FileSource)]
@@ -47,6 +53,7 @@ def recipe_of(task: Task, sources: Sequence[Any], texts: Texts) -> dict[str, Any
         "schedule": dataclasses.asdict(task.schedule),
         "trainer": trainer,
         **{name: getattr(task, name) for name in NUMBERS},
+        "newest_ms": task.newest_ms if FUTURE in fit.misfits else NEVER_MS,
     }
 
 
@@ -67,7 +74,7 @@ def task_of(recipe: dict[str, Any]) -> Task:
         trainer=TrainerSettings(**recipe["trainer"], words=WORDINGS),
         keep_entries=len(variants) > 1,
         periods=True,
-        **{name: recipe[name] for name in NUMBERS},
+        **{name: recipe[name] for name in (*NUMBERS, "newest_ms")},
     )
 
 

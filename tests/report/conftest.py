@@ -53,4 +53,5 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     path.write_bytes(b"\n".join(encode(row) for row in rows) + b"\n")
     own, source = task(), FileSource(path)
     result = backtest([source], own)
-    return Made(path, own, result, document_of(result, recipe_of(own, [source], Texts((shipped_text(),), ("",)))))
+    recipe = recipe_of(own, [source], Texts((shipped_text(),), ("",)), result.fit)
+    return Made(path, own, result, document_of(result, recipe))

@@ -6,6 +6,7 @@ from typing import Any
 
 HOSTILE = (
     "</script><script>hit()</script>",
+    "</script x='><script>hit()</script>",
     '"><img src=x onerror=hit()>',
     "' onmouseover='hit()",
     "<!--<script>",
