@@ -62,7 +62,7 @@ def test_no_text_of_a_document_becomes_html(made: Made, text: str) -> None:
     assert sum(text in one for one in hostile.texts) > 100
 
 
-@given(st.text(st.sampled_from('<>&/"\\\u2028\u2029 a!-') | st.characters()))
+@given(st.text('<>&/"\\\u2028\u2029 a!-é\x00😀'))
 def test_json_in_a_script_stays_in_it(text: str) -> None:
     """It reads back as it was, and has no sign that a parser of HTML looks at."""
     try:
