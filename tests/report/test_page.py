@@ -73,7 +73,7 @@ def test_json_in_a_script_stays_in_it(text: str) -> None:
     assert not set("<>&") & set(written)
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
+@given(st.text("<>&;\"' a#x27é😀"))
 def test_an_escaped_text_reads_back(text: str) -> None:
     """In an element and in an attribute."""
     read = Elements(tag("p", text, title=text))
