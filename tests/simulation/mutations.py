@@ -327,7 +327,7 @@ class NothingForgotten(Partition):
         self._cycle.kept.extend(self._cycle.kept)
 
 
-# Where each is caught; another scenario for the same seed asks for other numbers here.
+# Where each is caught; other steps of the program ask for other numbers: `python -m tests.simulation.catching`.
 CAUGHT_BY: dict[type[Partition], int] = {
     ClaimWithoutFence: 14,
     ClaimWithoutDocuments: 433,

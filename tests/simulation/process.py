@@ -80,7 +80,8 @@ class Process:
         self.alive = False
         for task in self.tasks:
             work: Any = task.get_coro()
-            if not task.done() and getcoroutinestate(work) == CORO_CREATED and "work" in work.cr_frame.f_locals:
+            begun = task.done() or not hasattr(work, "cr_running")  # a generator that is being closed is no coroutine
+            if not begun and getcoroutinestate(work) == CORO_CREATED and "work" in work.cr_frame.f_locals:
                 work.cr_frame.f_locals["work"].close()  # what a guard was to await: Python would complain of it
             task.cancel()
 
