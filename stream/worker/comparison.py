@@ -36,7 +36,7 @@ class Difference:
         named = (("offset", self.offset), ("seq", self.seq), ("journal entry", self.entry))
         parts += [f"{name} {value}" for name, value in named if value != NOT_READ]
         parts += [f"customer {self.customer}"] * bool(self.customer)
-        values = "; ".join(f"{name} is {there}, computed {here}" for name, there, here in self.fields)
+        values = "; ".join(f"{name} is {there}, expected {here}" for name, there, here in self.fields)
         return f"{', '.join(parts)}: {self.what}{': ' if values else ''}{values}"
 
 

@@ -166,7 +166,7 @@ async def _read_published(log: Log, partition: int, published: Published, marked
             other = published.add(record)
             if other != NOT_READ:
                 earlier = await _record_at(log, partition, other)
-                fields = fields_of(record.value, earlier.value)
+                fields = fields_of(earlier.value, record.value)
                 what = f"not equal to its first copy at offset {other}"
                 return Difference(
                     what, CHANGES, partition, record.offset, customer=customer_digest(record.key), fields=fields
