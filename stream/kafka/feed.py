@@ -159,15 +159,16 @@ class Feed:
                 behind.add(node)
         for node, places in wanted.items():
             if node not in self._pending and (everything or node in behind):
-                self._pending[node] = asyncio.ensure_future(self._fetch(node, places, self.generation))
+                positions = {place: self._cursors[place].position for place in places}
+                self._pending[node] = asyncio.ensure_future(self._fetch(node, positions, self.generation))
 
-    async def _fetch(self, node: int, places: list[TopicPartition], generation: int) -> Answer:
+    async def _fetch(self, node: int, positions: dict[TopicPartition, int], generation: int) -> Answer:
         if node < 0:  # nobody leads these, or nobody has said who
             await self._look_for_leaders()
             return Answer(generation)
         by_topic: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for place in places:
-            by_topic[place.topic].append((place.partition, self._cursors[place].position, FETCH_PARTITION_BYTES))
+        for place, position in positions.items():
+            by_topic[place.topic].append((place.partition, position, FETCH_PARTITION_BYTES))
         request = FetchRequest(
             client.FETCH_WAIT_MS, 1, FETCH_MAX_BYTES, READ_COMMITTED, list(by_topic.items())
         )  # fmt: skip

@@ -5,31 +5,32 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from contextlib import closing
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from stream.clock import monotonic_s, wall_ms
-from tests.faults.figures import Figures, as_json, by_scenario, markdown, plain
+from tests.faults.figures import as_json, by_scenario, markdown, plain
 from tests.faults.page import rewritten
-from tests.faults.play import Brokers, play, scenario_of
-from tests.faults.scenarios import LAWS, SCENARIOS, Scenario
+from tests.faults.play import among, play_all
+from tests.faults.scenarios import LAWS, SCENARIOS
 
 
 def main(arguments: list[str]) -> int:
     """Play; the exit code is 1 when a seed fails."""
     asked = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.DEBUG if asked.verbose else logging.WARNING)
-    for chatty in ("asyncio", "numba"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of what is done on purpose
-    among = [one for one in SCENARIOS if asked.only in one.name]
-    if not among:
+    if not among(asked.only):
         names = ", ".join(one.name for one in SCENARIOS)
         print(f"no scenario has {asked.only!r} in its name: {names}", file=sys.stderr)  # noqa: T201 - a command's result
         return 2
     started_s = monotonic_s()
-    found = _play_all(among, range(asked.first, asked.first + asked.seeds))
+    seeds = range(asked.first, asked.first + asked.seeds)
+    with ProcessPoolExecutor(asked.jobs, get_context("spawn")) as pool:
+        parts = pool.map(partial(play_all, asked.only), [seeds[job :: asked.jobs] for job in range(asked.jobs)])
+        found = sorted((one for part in parts for one in part), key=lambda one: one.seed)
     minutes = (monotonic_s() - started_s) / 60
     rows = by_scenario(found)
     print(as_json(found) if asked.json else f"\n{plain(rows)}\n\n{minutes:.0f} minutes")  # noqa: T201 - as above
@@ -41,22 +42,11 @@ def main(arguments: list[str]) -> int:
     return int(any(one.failure for one in found))
 
 
-def _play_all(among: list[Scenario], seeds: range) -> list[Figures]:
-    found = []
-    with closing(Brokers()) as brokers:
-        for seed in seeds:
-            figures = play(scenario_of(seed, among), seed, brokers)
-            found.append(figures)
-            print(figures.line(), file=sys.stderr, flush=True)  # noqa: T201 - progress; the result goes to stdout
-            if figures.failure:
-                print(figures.failure, file=sys.stderr, flush=True)  # noqa: T201 - as above
-    return found
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("seeds", type=int, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=0, help="the first seed: `1 --first 17` plays 17 again")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once, each with brokers of its own")
     parser.add_argument("--only", default="", help="scenarios with this in their name")
     parser.add_argument("--verbose", action="store_true", help="what is waited for, and how long")
     parser.add_argument("--json", action="store_true", help="the result as JSON")

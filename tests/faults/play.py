@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from models.engine import Engine, judge_of
@@ -24,9 +26,9 @@ TRACE_LINES = 6  # of a failure: which of the checks it was
 SEEDS_SHARED = 12  # that one broker serves: what is deleted of its topics still takes room for a minute
 
 
-def scenario_of(seed: int, among: Sequence[Scenario] = SCENARIOS) -> Scenario:
+def scenario_of(seed: int, scenarios: Sequence[Scenario] = SCENARIOS) -> Scenario:
     """In turn, so that so many seeds try every one."""
-    return among[seed % len(among)]
+    return scenarios[seed % len(scenarios)]
 
 
 class Brokers:
@@ -103,3 +105,24 @@ async def _delete_topics(stage: Stage) -> None:
         await admin.delete_topics([stage.settings.prefix + topic.name for topic in TABLE])
     finally:
         await admin.close()
+
+
+def among(only: str) -> list[Scenario]:
+    """The scenarios with this in their name."""
+    return [one for one in SCENARIOS if only in one.name]
+
+
+def play_all(only: str, seeds: range) -> list[Figures]:
+    """The seeds one after the other; each is told when it is through."""
+    for chatty in ("asyncio", "numba"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of what is done on purpose
+    found = []
+    with closing(Brokers()) as brokers:
+        for seed in seeds:
+            figures = play(scenario_of(seed, among(only)), seed, brokers)
+            found.append(figures)
+            print(figures.line(), file=sys.stderr, flush=True)  # noqa: T201 - progress; the result goes to stdout
+            if figures.failure:
+                print(figures.failure, file=sys.stderr, flush=True)  # noqa: T201 - as above
+    return found

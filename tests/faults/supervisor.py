@@ -90,7 +90,7 @@ class Supervised:
         """SIGTERM; returns the exit code: 0 when it wrote its last checkpoint."""
         self.leaving = True
         if self.worker.running:
-            await self.worker.stop(3, -15)
+            await self.worker.stop(3, 4, -15)  # 4: something is left to a successor
         await until(self._is_kept_no_more, f"end of {self.name}", self.worker)
         self._keeper.result()
         return self.worker.exit_code

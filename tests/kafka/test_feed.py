@@ -170,3 +170,22 @@ def test_what_is_on_its_way_has_not_been_read(settings: Settings) -> None:
             await log.stop()
 
     asyncio.run(run())
+
+
+def test_an_assignment_between_asking_and_sending_is_no_error(settings: Settings) -> None:
+    """A fetch that was asked for under the old assignment knows its own positions."""
+
+    async def run() -> None:
+        await topic_admin.create(settings)
+        feed = Feed(settings)
+        await feed.start()
+        try:
+            feed.assign({PLACE: 0})
+            polling = asyncio.ensure_future(feed.poll(POLL_MS))
+            await asyncio.sleep(0)  # it has asked, and nothing is sent yet
+            feed.assign({})
+            assert await polling == {}
+        finally:
+            await feed.stop()
+
+    asyncio.run(run())
