@@ -301,10 +301,8 @@ class KafkaTransactions:
         for topic, records in parts:
             name = self._settings.prefix + topic
             sent.append(await _send(self._producer, name, self._partition, records))
-        firsts = [(await batches[0][0]).offset if batches else -1 for batches in sent]
-        for batches in sent:
-            for future, _ in batches:
-                await future
+        await asyncio.gather(*(future for batches in sent for future, _ in batches))  # looks at every one that failed
+        firsts = [batches[0][0].result().offset if batches else -1 for batches in sent]
         await self._producer.commit_transaction()
         return firsts
 
