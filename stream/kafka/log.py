@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced, UnknownTopicOrPartitionError
 
 from stream.codec.block import Block
 from stream.errors import SegstreamError
@@ -21,6 +21,9 @@ from stream.worker.log import FencedError, Keyed, LogUnavailableError
 
 if TYPE_CHECKING:
     from stream.settings import Settings
+
+Sent = list[tuple[asyncio.Future[Any], int]]
+"""Batches on their way: the acknowledgement to come, and how many records."""
 
 READERS_MAX = 24  # kept open between ranges: five for each of four partitions that recover at once, and some
 POLL_MS = 200  # how long a range read waits for the next records before it looks at its position again
@@ -71,7 +74,8 @@ class KafkaLog:
 
     async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
         """See Log.publish."""
-        sent = await _send(self._producer, self._name(topic), partition, records)
+        sent: Sent = []
+        await _send(self._producer, self._name(topic), partition, records, sent)
         return self._last(sent)
 
     async def _last(self, sent: list[tuple[asyncio.Future[Any], int]]) -> int:
@@ -292,16 +296,19 @@ class KafkaTransactions:
             raise FencedError from error
         except TimeoutError:
             raise LogUnavailableError("a checkpoint was not acknowledged in time") from None
-        except KafkaError as error:
+        except (KafkaError, IllegalOperation) as error:
             raise LogUnavailableError(f"a checkpoint failed: {error}") from error
 
     async def _write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
         await self._producer.begin_transaction()
-        sent = []
-        for topic, records in parts:
-            name = self._settings.prefix + topic
-            sent.append(await _send(self._producer, name, self._partition, records))
-        await asyncio.gather(*(future for batches in sent for future, _ in batches))  # looks at every one that failed
+        sent: list[Sent] = [[] for _ in parts]
+        try:
+            for (topic, records), batches in zip(parts, sent, strict=True):
+                await _send(self._producer, self._settings.prefix + topic, self._partition, records, batches)
+        except IllegalOperation:  # the transaction failed meanwhile: what was sent before knows why
+            await _all_of(sent)
+            raise
+        await _all_of(sent)
         firsts = [batches[0][0].result().offset if batches else -1 for batches in sent]
         await self._producer.commit_transaction()
         return firsts
@@ -311,11 +318,8 @@ class KafkaTransactions:
         await self._producer.stop()
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Keyed]
-) -> list[tuple[asyncio.Future[Any], int]]:
-    """Queue records as whole batches: a future for each would cost 60-80 us a record."""
-    sent: list[tuple[asyncio.Future[Any], int]] = []
+async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Keyed], sent: Sent) -> None:
+    """Queue records as whole batches, noted in `sent`: a future for each record would cost 60-80 us."""
     batch, count = producer.create_batch(), 0
     for key, value in records:
         if batch.append(key=key, value=value, timestamp=None) is None:
@@ -329,4 +333,8 @@ async def _send(
         count += 1
     if count:
         sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-    return sent
+
+
+async def _all_of(sent: list[Sent]) -> None:
+    """Wait for every batch; raises the first failure and has looked at all."""
+    await asyncio.gather(*(future for batches in sent for future, _ in batches))
