@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from tests.faults.scenarios.scenario import Scenario
 from tests.faults.stage import Stage
@@ -11,9 +11,13 @@ from tests.faults.supervisor import peak_mb, resident_mb
 from tests.kafka.worker import Sent
 
 DELAY_SECONDS_MAX = 0.25  # of a produce request
-SLOWER = 10.0
+SLOW_EVENTS_PER_S = 1_000  # a tenth of what comes
+SLOW_BY: Mapping[str, tuple[str, int]] = {
+    "slow": (str(SLOW_EVENTS_PER_S), 4_000),  # the processor is busy for seconds, and nothing else goes on
+    "wait": (str(100 / SLOW_EVENTS_PER_S), 100),  # a small batch at a time, and all the time there is to fetch more
+}  # alteration: its argument, records of a batch
 PAD_BYTES = 8_000  # of a click: the backlog is larger than what may be in memory
-MEMORY_MB = 200.0  # above the idle worker: twice 32 MB for clicks in hand and in the fetch, decoded and as columns
+MEMORY_MB = 90.0  # above the idle worker: 32 MB of clicks that wait, a fetch on its way, all of it as columns too
 
 
 async def slow_produce(stage: Stage) -> None:
@@ -35,8 +39,10 @@ async def slow_produce(stage: Stage) -> None:
 
 
 async def slow_step(stage: Stage) -> None:
-    """Executing takes ten times as long while more comes than fits in memory: it is left with the broker."""
-    worker = stage.start("slow", str(SLOWER))
+    """A step is ten times too slow while more comes than fits in memory: what waits is left with the broker."""
+    how = stage.chance.choice(sorted(SLOW_BY))
+    argument, batch_records = SLOW_BY[how]
+    worker = stage.start(how, argument, batch_records=batch_records)
     await stage.live()
     pid, before_mb = worker.worker.pid, resident_mb(worker.worker.pid)
     await stage.feed([_padded(one) for one in stage.story(days=250)], rate=None)
@@ -57,8 +63,8 @@ SCENARIOS = (
     Scenario("slow produce path", f"each write is held back up to {DELAY_SECONDS_MAX:g} s; SIGKILL", slow_produce),
     Scenario(
         "slow step",
-        f"executing takes {SLOWER:g} times as long, more comes than fits in memory",
+        f"{SLOW_EVENTS_PER_S:,} events a second at most, while ten times as many come, more than memory may hold",
         slow_step,
-        settings={"partitions": 1, "batch_records": 4_000},
+        settings={"partitions": 1},
     ),
 )
