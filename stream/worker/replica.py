@@ -24,7 +24,7 @@ from models.engine import Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.changes import ChangeWriter
 from stream.codec.columns import Columns, Refusal, together
-from stream.codec.documents import encode_dead_letter
+from stream.codec.documents import PAYLOAD_BYTES_MAX, encode_dead_letter
 from stream.codec.events import NO_TIME_MS
 from stream.codec.journal import Adopt, Batch, Claim, Decision, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
@@ -180,7 +180,8 @@ class Replica:
         for kind, place, refusal in refused:
             record = inputs[kind].block.record(place)
             letter = encode_dead_letter(TOPICS[kind], self.partition, record, refusal)
-            outcome.dead_letters.append((record.key or b"", letter))
+            key = (record.key or b"")[:PAYLOAD_BYTES_MAX]  # as the journal keeps it: a recovery sends the same bytes
+            outcome.dead_letters.append((key, letter))
             outcome.reasons.append(refusal.reason)
         by_kind = tuple(np.bincount(events["kind"], minlength=len(TOPICS)).tolist())
         return replace(outcome, applied=len(events), applied_by_kind=by_kind)

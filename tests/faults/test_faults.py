@@ -13,8 +13,8 @@ from tests.faults.scenarios import BY_NAME
 pytestmark = pytest.mark.kafka
 logger = logging.getLogger(__name__)
 
-# What nothing else in this suite does to a real worker: half an entry published, half a checkpoint, a dead broker,
-# a refusing topic, control records. Kills and sleepers have tests of their own beside tests/kafka/worker.py.
+# What nothing else in this suite does to a real worker: a sleeper that wakes with half an entry published or half a
+# checkpoint written, a dead broker, control records in the inputs. Kills are in tests/kafka/test_worker_kills.py.
 SHORT = (
     "zombie 4 half published",
     "zombie 5 in the transaction",
