@@ -6,15 +6,14 @@ learned as if they were customers. Here it starts at the present centers, and on
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from river import cluster
 
-from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
-from models.clusters.seeding import extend_centers, seed_centers
+from models.clusters.learner import Center
+from models.clusters.seeding import start_centers
+from models.clusters.warming import WarmingClusterer, in_order
 
 CHUNK_VECTORS = 50  # a cluster of 2 % still wins one vector of most chunks
 CHUNK_STEP = 0.1  # of a chunk's own learner: ten vectors move a center most of the way
@@ -54,60 +53,23 @@ class _Chunked(cluster.STREAMKMeans):
         self._chunk = []
 
 
-class ChunkedClusterer:
-    """Finds `clusters_max` compact groups, moved once a chunk."""
+class ChunkedClusterer(WarmingClusterer[_Chunked]):
+    """Finds `clusters_max` compact groups, moved once a chunk. `settings.prior` is kept and completed as KMeans' is."""
 
     name = "streamkmeans"
-
-    def __init__(self, settings: LearnerSettings) -> None:
-        """Start cold; `settings.prior` centers are kept and completed to `clusters_max` after warm-up."""
-        self.seed = settings.seed
-        self.clusters_max = settings.clusters_max
-        self._settings = settings
-        self._warmup: list[list[float]] = []
-        self._model: _Chunked | None = None
-        self._hasty = 0  # vectors to learn in haste
-
-    @property
-    def warm(self) -> bool:
-        """Whether the warm-up vectors are in and the centers seeded."""
-        return self._model is not None
-
-    def learn(self, z: Iterable[float]) -> None:
-        """Learn one scaled vector. Raises ValueError, unchanged, if it is not finite or misshapen."""
-        vector = finite_vector(z, self._settings.feature_count)
-        if self._model is not None:
-            self._model.pace(HASTE if self._hasty > 0 else 1.0)
-            self._hasty = max(self._hasty - 1, 0)
-            self._model.learn_one(dict(enumerate(vector)))
-            return
-        self._warmup.append(vector)
-        if len(self._warmup) == self._settings.warmup_vectors:
-            self._start()
-
-    def hasten(self, vectors: int) -> None:
-        """Forget HASTE times faster for the next `vectors`."""
-        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers in River's order; [] before the learner is warm."""
         if self._model is None:
             return []
-        features = range(self._settings.feature_count)
-        return [
-            Center(tuple(float(center[j]) for j in features), self._model.weights[label])
-            for label, center in sorted(self._model.centers.items())
-        ]
+        return in_order(self._model.centers, self._model.weights, self._settings.feature_count)
 
-    def _start(self) -> None:
-        z, prior = np.array(self._warmup), self._settings.prior
-        self._warmup = []
-        if prior:
-            heaviest = sorted(prior, key=lambda center: -center.weight)[: self.clusters_max]
-            rng = random.Random(self.seed)  # noqa: S311 - reproducible choice, not a secret
-            centers = extend_centers(z, np.array([c.prototype for c in heaviest]), self.clusters_max, rng)
-        else:
-            centers = seed_centers(z, self.clusters_max, self.seed)
+    def _start(self, vectors: list[list[float]]) -> None:
+        centers = start_centers(np.array(vectors), self._settings.prior, self.clusters_max, self.seed)
         self._model = _Chunked(centers.tolist(), self.seed)
-        for vector in z.tolist():
+        for vector in vectors:
             self._model.learn_one(dict(enumerate(vector)))
+
+    def _step(self, model: _Chunked, vector: list[float]) -> None:
+        model.pace(self._pace())
+        model.learn_one(dict(enumerate(vector)))

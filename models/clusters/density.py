@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 from river import cluster
 
-from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
+from models.clusters.learner import Center, LearnerSettings
 from models.clusters.nearest import distances_squared
+from models.clusters.warming import WarmingClusterer, prior_vectors
 
 FADING = 0.001  # a micro-cluster's weight halves in 1,000 vectors
 CLEANUP_VECTORS = 200  # between cleanups; a lone outlier is forgotten after as many
@@ -20,45 +18,20 @@ LEADERS_AIM = 24  # micro-clusters at the start: enough to draw a few shapes; ea
 LEADERS_MAX = 128  # bounds memory and cost: the lightest leave beyond this
 RADIUS_SAMPLE = 300  # warm-up vectors that decide the radius; pairs grow with the square
 RADIUS_QUANTILES = 60  # candidate radii between the closest and the median pair
-PRIOR_VECTORS = 500.0  # weight a prior has after a restart: as much as the last few hundred vectors
 RADIUS_MIN = 1e-3  # identical vectors have no distance, DBSTREAM needs one
 
 
-class DensityClusterer:
+class DensityClusterer(WarmingClusterer[cluster.DBSTREAM]):
     """Finds groups that are dense and apart, whatever their shape; reports the heaviest `clusters_max`."""
 
     name = "dbstream"
 
     def __init__(self, settings: LearnerSettings) -> None:
         """Start cold; at the end of warm-up the radius is chosen and `settings.prior` learned before the
-        vectors.
+        vectors. DBSTREAM draws nothing: the seed is kept for the protocol.
         """
-        self.seed = settings.seed  # DBSTREAM draws nothing; kept for the protocol
-        self.clusters_max = settings.clusters_max
-        self._settings = settings
-        self._warmup: list[list[float]] = []
-        self._model: cluster.DBSTREAM | None = None
+        super().__init__(settings)
         self._learned = 0
-        self._hasty = 0  # vectors to learn in haste
-
-    @property
-    def warm(self) -> bool:
-        """Whether the warm-up vectors are in and the radius chosen."""
-        return self._model is not None
-
-    def learn(self, z: Iterable[float]) -> None:
-        """Learn one scaled vector. Raises ValueError, unchanged, if it is not finite or misshapen."""
-        vector = finite_vector(z, self._settings.feature_count)
-        if self._model is not None:
-            self._step(self._model, vector)
-            return
-        self._warmup.append(vector)
-        if len(self._warmup) == self._settings.warmup_vectors:
-            self._start()
-
-    def hasten(self, vectors: int) -> None:
-        """Forget HASTE times faster for the next `vectors`."""
-        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers of the connected micro-clusters, heaviest first; [] before it is warm."""
@@ -71,8 +44,7 @@ class DensityClusterer:
         ]
         return sorted(found, key=lambda center: (-center.weight, center.prototype))[: self.clusters_max]
 
-    def _start(self) -> None:
-        vectors, self._warmup = self._warmup, []
+    def _start(self, vectors: list[list[float]]) -> None:
         model = cluster.DBSTREAM(
             clustering_threshold=covering_radius(np.array(vectors[:RADIUS_SAMPLE])),
             fading_factor=FADING,
@@ -81,16 +53,11 @@ class DensityClusterer:
             minimum_weight=WEIGHT_MIN,
         )
         self._model = model
-        total = sum(center.weight for center in self._settings.prior) or 1.0
-        for center in self._settings.prior:
-            for _ in range(math.ceil(PRIOR_VECTORS * center.weight / total)):
-                self._step(model, list(center.prototype))
-        for vector in vectors:
+        for vector in (*prior_vectors(self._settings.prior), *vectors):
             self._step(model, vector)
 
     def _step(self, model: cluster.DBSTREAM, vector: list[float]) -> None:
-        model.fading_factor = FADING * HASTE if self._hasty > 0 else FADING
-        self._hasty = max(self._hasty - 1, 0)
+        model.fading_factor = FADING * self._pace()
         # River keeps this dict: never the caller's.
         model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
         self._learned += 1

@@ -11,15 +11,15 @@ Reference: Cao, Ester, Qian and Zhou (2006), Density-Based Clustering over an Ev
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from river import cluster
 from river.cluster.denstream import DenStreamMicroCluster
 
-from models.clusters.density import LEADERS_MAX, PRIOR_VECTORS, RADIUS_SAMPLE, covering_radius
-from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
+from models.clusters.density import LEADERS_MAX, RADIUS_SAMPLE, covering_radius
+from models.clusters.learner import Center
 from models.clusters.nearest import distances_squared
+from models.clusters.warming import WarmingClusterer, prior_vectors
 
 FADING = 0.05  # a micro-cluster's weight halves in 20 time units
 UNIT_VECTORS = 50  # in a time unit: so in 1,000 vectors, as DBSTREAM's
@@ -94,40 +94,14 @@ class _DenStream(cluster.DenStream):
                 del group[min(group, key=lambda key: (group[key].calc_weight(self.timestamp), key))]  # type: ignore[no-untyped-call] # River
 
 
-class DenStreamClusterer:
-    """Finds dense groups that are apart; reports the heaviest `clusters_max`."""
+class DenStreamClusterer(WarmingClusterer[_DenStream]):
+    """Finds dense groups that are apart; reports the heaviest `clusters_max`.
+
+    At the end of warm-up the radius is chosen and `settings.prior` learned before the vectors. DenStream draws nothing:
+    the seed is kept for the protocol.
+    """
 
     name = "denstream"
-
-    def __init__(self, settings: LearnerSettings) -> None:
-        """Start cold; at the end of warm-up the radius is chosen and `settings.prior` learned before the vectors."""
-        self.seed = settings.seed  # DenStream draws nothing; kept for the protocol
-        self.clusters_max = settings.clusters_max
-        self._settings = settings
-        self._warmup: list[list[float]] = []
-        self._model: _DenStream | None = None
-        self._hasty = 0  # vectors to learn in haste
-
-    @property
-    def warm(self) -> bool:
-        """Whether the warm-up vectors are in and the radius chosen."""
-        return self._model is not None
-
-    def learn(self, z: Iterable[float]) -> None:
-        """Learn one scaled vector. Raises ValueError, unchanged, if it is not finite or misshapen."""
-        vector = finite_vector(z, self._settings.feature_count)
-        if self._model is not None:
-            self._model.pace(HASTE if self._hasty > 0 else 1.0)
-            self._hasty = max(self._hasty - 1, 0)
-            self._model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
-            return
-        self._warmup.append(vector)
-        if len(self._warmup) == self._settings.warmup_vectors:
-            self._start()
-
-    def hasten(self, vectors: int) -> None:
-        """Forget HASTE times faster for the next `vectors`."""
-        self._hasty = vectors
 
     def centers(self) -> list[Center]:
         """Return the centers of connected micro-clusters, heaviest first; [] while cold or all is noise."""
@@ -146,16 +120,15 @@ class DenStreamClusterer:
             found.append(Center(tuple(mean.tolist()), weight))
         return sorted(found, key=lambda center: (-center.weight, center.prototype))[: self.clusters_max]
 
-    def _start(self) -> None:
-        vectors, self._warmup = self._warmup, []
+    def _start(self, vectors: list[list[float]]) -> None:
         model = _DenStream(RADIUS_SHARE * covering_radius(np.array(vectors[:RADIUS_SAMPLE])))
         self._model = model
-        total = sum(center.weight for center in self._settings.prior) or 1.0
-        for center in self._settings.prior:
-            for _ in range(math.ceil(PRIOR_VECTORS * center.weight / total)):
-                model.learn_one(dict(enumerate(center.prototype)))  # type: ignore[no-untyped-call] # River
-        for vector in vectors:
+        for vector in (*prior_vectors(self._settings.prior), *vectors):
             model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
+
+    def _step(self, model: _DenStream, vector: list[float]) -> None:
+        model.pace(self._pace())
+        model.learn_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
 
 
 def _connected(near: np.ndarray) -> list[list[int]]:

@@ -6,16 +6,27 @@ Reference: Arthur and Vassilvitskii (2007), k-means++: The Advantages of Careful
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from models.clusters.learner import Center
 from models.clusters.nearest import nearest
 
 Floats = npt.NDArray[np.float64]
 
 TRIES = 8  # of one random start in three some miss a blob; of eight starts the best does not
 ROUNDS = 10  # Lloyd rounds after seeding: the centers of a few hundred vectors have settled by then
+
+
+def start_centers(z: Floats, prior: Sequence[Center], count: int, seed: int) -> Floats:
+    """Return up to `count` centers to start from: the heaviest of `prior` completed from z [n, F], or seeded anew."""
+    if not prior:
+        return seed_centers(z, count, seed)
+    heaviest = sorted(prior, key=lambda center: -center.weight)[:count]
+    rng = random.Random(seed)  # noqa: S311 - reproducible choice, not a secret
+    return extend_centers(z, np.array([center.prototype for center in heaviest]), count, rng)
 
 
 def seed_centers(z: Floats, count: int, seed: int) -> Floats:
