@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import kernel
+from models.customers.row import DAY_MS
 
 TEXT_BYTES = 24  # 2025-12-31T02:23:37.263Z
-DAY_MS = 86_400_000
 
 
 def iso_times(ms: NDArray[np.int64]) -> list[str]:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream.cli.options import Brokers, Group, Json, Partitions, Prefix
+from stream.cli.verify import chosen_partitions
 from stream.clock import monotonic_s
 from stream.errors import SegstreamError
 from stream.settings import Settings, help_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream.backtest.replay import Replayed
 
 app = typer.Typer()
@@ -60,8 +63,7 @@ def replay(
     if into_prefix is not None and into_prefix == settings.prefix:
         raise SegstreamError("a replay into its own prefix would pass for live", "give another --into-prefix")
     name = run_id or uuid.uuid4().hex
-    numbers = partition or list(range(settings.partitions))
-    found = asyncio.run(_run(settings, numbers, into_prefix, into_file, speed, name))
+    found = asyncio.run(_run(settings, chosen_partitions(settings, partition), into_prefix, into_file, speed, name))
     if as_json:
         told = [dataclasses.asdict(one) for one in found]
         typer.echo(json.dumps({"replay_run_id": name, "partitions": told}))
@@ -75,7 +77,7 @@ def replay(
 
 
 async def _run(
-    settings: Settings, numbers: list[int], prefix: str | None, file: Path | None, speed: float | None, run_id: str
+    settings: Settings, numbers: Sequence[int], prefix: str | None, file: Path | None, speed: float | None, run_id: str
 ) -> list[Replayed]:
     from stream.backtest.replay import HEADER, FileSink, MemorySink, Pace, TopicSink
     from stream.backtest.replay import replay as run

@@ -67,10 +67,6 @@ class Block:
         start, length = int(span[0]), int(span[1])
         return None if length == NULL else self.data[start : start + length].tobytes()
 
-    def values(self) -> tuple[bytes, list[tuple[int, int]]]:
-        """The buffer as bytes, and [first byte, length] of each value."""
-        return self.data.tobytes(), [(start, length) for start, length in self.index["value"].tolist()]
-
 
 def block_of(records: Sequence[Any]) -> Block:
     """Pack records that are objects: what an in-memory log has, or a journal entry embeds."""

@@ -35,15 +35,38 @@ class Refusal:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Decoded:
+    """Events as rows, and the texts that the rows point to."""
+
+    rows: Any  # DECODED [events]
+    text: NDArray[np.uint8]  # customer ids and event ids
+    attributes: list[dict[str, Any]]
+
+    def customer_id(self, i: int) -> bytes:
+        """The customer of the event in row i, in UTF-8."""
+        return self._text("customer", i)
+
+    def event_id(self, i: int) -> str:
+        """The event id of row i."""
+        return self._text("event", i).decode()
+
+    def _text(self, name: str, i: int) -> bytes:
+        start, length = self.rows[name][i].tolist()
+        return self.text[start : start + length].tobytes()
+
+    def texts(self, name: str) -> list[str]:
+        """The ids of all rows; `name` is `customer` or `event`."""
+        text = self.text.tobytes()
+        return [text[start : start + length].decode() for start, length in self.rows[name].tolist()]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Columns(Decoded):
     """A block with what was decoded of it, in offset order; refused records have no row."""
 
     kind: int
     block: Block
-    rows: Any  # DECODED [events]
-    text: NDArray[np.uint8]  # customer ids and event ids
-    attributes: list[dict[str, Any]]
     refused: list[tuple[int, Refusal]]  # place in the block, and why
 
     def part(self, start: int, end: int) -> Columns:
@@ -56,50 +79,51 @@ class Columns:
         if attributes:
             attributes = [attributes[i] for i in rows["attributes"].tolist()]
             rows["attributes"] = np.arange(len(rows))
-        return Columns(self.kind, self.block.part(start, end), rows, self.text, attributes, refused)
-
-    def customer_id(self, i: int) -> bytes:
-        """The customer of the event in row i, in UTF-8."""
-        start, length = self.rows["customer"][i].tolist()
-        return self.text[start : start + length].tobytes()
-
-    def texts(self, name: str) -> list[str]:
-        """The ids of all rows; `name` is `customer` or `event`."""
-        text = self.text.tobytes()
-        return [text[start : start + length].decode() for start, length in self.rows[name].tolist()]
-
-    def event_id(self, i: int) -> str:
-        """The event id of row i."""
-        start, length = self.rows["event"][i].tolist()
-        return self.text[start : start + length].tobytes().decode()
+        return Columns(
+            kind=self.kind,
+            block=self.block.part(start, end),
+            rows=rows,
+            text=self.text,
+            attributes=attributes,
+            refused=refused,
+        )
 
 
-def empty(kind: int) -> Columns:
-    """Nothing of a topic."""
-    return Columns(kind, joined([]), np.zeros(0, DECODED), NOTHING, [], [])
+def stacked(parts: Sequence[Decoded]) -> Decoded:
+    """The rows of several blocks one after the other; `record` stays the place in each one's own block."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.concatenate([part.rows for part in parts])
+    done = texts = profiles = 0
+    for part in parts:
+        mine = rows[done : done + len(part.rows)]
+        mine["customer"][:, 0] += texts
+        mine["event"][:, 0] += texts
+        mine["attributes"] += profiles
+        done, texts, profiles = done + len(part.rows), texts + len(part.text), profiles + len(part.attributes)
+    return Decoded(
+        rows=rows,
+        text=np.concatenate([part.text for part in parts]),
+        attributes=[attributes for part in parts for attributes in part.attributes],
+    )
 
 
 def together(parts: Sequence[Columns]) -> Columns:
     """Consecutive parts of one topic as one."""
     if len(parts) == 1:
         return parts[0]
-    rows = np.concatenate([part.rows for part in parts])
-    done = texts = blocks = profiles = 0
+    whole = stacked(parts)
+    done = blocks = 0
     refused: list[tuple[int, Refusal]] = []
     for part in parts:
-        mine = rows[done : done + len(part.rows)]
-        mine["customer"][:, 0] += texts
-        mine["event"][:, 0] += texts
-        mine["record"] += blocks
-        mine["attributes"] += profiles
+        whole.rows["record"][done : done + len(part.rows)] += blocks
         refused.extend((place + blocks, refusal) for place, refusal in part.refused)
-        done, texts = done + len(part.rows), texts + len(part.text)
-        blocks, profiles = blocks + len(part.block), profiles + len(part.attributes)
+        done, blocks = done + len(part.rows), blocks + len(part.block)
     return Columns(
-        parts[0].kind,
-        joined([part.block for part in parts]),
-        rows,
-        np.concatenate([part.text for part in parts]),
-        [attributes for part in parts for attributes in part.attributes],
-        refused,
+        kind=parts[0].kind,
+        block=joined([part.block for part in parts]),
+        rows=whole.rows,
+        text=whole.text,
+        attributes=whole.attributes,
+        refused=refused,
     )

@@ -65,7 +65,7 @@ def decode(kind: int, block: Block) -> Columns:
         text = np.concatenate([text, np.frombuffer(b"".join(others.text), np.uint8)])
         refused, attributes = others.refused, others.attributes
         rows = rows[plain]
-    return Columns(kind, block, rows, text, attributes, refused)
+    return Columns(kind=kind, block=block, rows=rows, text=text, attributes=attributes, refused=refused)
 
 
 class Others:

@@ -33,14 +33,10 @@ if TYPE_CHECKING:
 Place = tuple[str, int]  # plain topic name, partition
 
 READ_COMMITTED = 1  # the protocol's number
-FETCH_PARTITION_BYTES = (
-    1024 * 1024
-)  # of one partition at a time: 5,000 records; a larger message comes whole all the same
+FETCH_PARTITION_BYTES = 1024 * 1024  # of one partition at a time: 5,000 records; a larger message comes whole
 FETCH_MAX_BYTES = 8 * 1024 * 1024  # of one answer: bounds what one poll brings into memory
 RETRY_SECONDS = 0.1  # after an error that passes: leaders move within some tenths of a second
-VERSION_WITH_REPLICA = (
-    11  # of the fetch protocol: from here on an answer names a preferred replica, which we do not ask
-)
+VERSION_WITH_REPLICA = 11  # of the fetch protocol: from here on an answer names a preferred replica
 FATAL = (OffsetOutOfRangeError, TopicAuthorizationFailedError, UnsupportedCodecError)  # trying again does not help
 
 logger = logging.getLogger(__name__)
@@ -169,9 +165,7 @@ class Feed:
         by_topic: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for place, position in positions.items():
             by_topic[place.topic].append((place.partition, position, FETCH_PARTITION_BYTES))
-        request = FetchRequest(
-            client.FETCH_WAIT_MS, 1, FETCH_MAX_BYTES, READ_COMMITTED, list(by_topic.items())
-        )  # fmt: skip
+        request = FetchRequest(client.FETCH_WAIT_MS, 1, FETCH_MAX_BYTES, READ_COMMITTED, list(by_topic.items()))
         try:
             response = await self._client.send(node, request)
         except KafkaError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -91,16 +92,10 @@ class KafkaLog:
         if start >= end:
             return
         reader = await self._reader_at(topic, partition, start, committed=committed)
-        try:
+        async with _closing_what_fails(reader, f"{topic} [{partition}]", start):
             while (records := await reader.next(end)) is not None:
                 if records:
                     yield records
-        except KafkaError as error:
-            await reader.close()
-            raise _unreadable(topic, partition, start, error) from error
-        except BaseException:
-            await reader.close()
-            raise
         self._idle.append(reader)
         if len(self._idle) > READERS_MAX:
             await self._idle.pop(0).close()
@@ -112,15 +107,9 @@ class KafkaLog:
         place = (topic, partition)
         reader = self._block_readers.pop(place, None) or await BlockReader.started(self._settings, place)
         reader.seek(start)
-        try:
+        async with _closing_what_fails(reader, f"{topic} [{partition}]", start):
             async for block in reader.until(end):
                 yield block
-        except KafkaError as error:
-            await reader.close()
-            raise _unreadable(topic, partition, start, error) from error
-        except BaseException:
-            await reader.close()
-            raise
         self._block_readers[place] = reader  # one for each input of each partition
 
     async def _reader_at(self, topic: str, partition: int, start: int, *, committed: bool) -> RangeReader:
@@ -228,11 +217,19 @@ class RangeReader:
 _offset = attrgetter("offset")
 
 
-def _unreadable(topic: str, partition: int, start: int, error: KafkaError) -> SegstreamError:
-    return SegstreamError(
-        f"{topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
-        "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
-    )
+@asynccontextmanager
+async def _closing_what_fails(reader: RangeReader | BlockReader, place: str, start: int) -> AsyncIterator[None]:
+    """Close a reader whose range was not read to its end; a broker's error says what to do."""
+    try:
+        yield
+    except BaseException as error:
+        await reader.close()
+        if isinstance(error, KafkaError):
+            raise SegstreamError(
+                f"{place} cannot be read from offset {start}: {type(error).__name__}",
+                "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
+            ) from error
+        raise
 
 
 class BlockReader:

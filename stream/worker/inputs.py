@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from models.events import TS_MS_MIN
 from stream.codec.block import Block, block_of, digest
 from stream.codec.columns import Columns, together
+from stream.codec.documents import PAYLOAD_BYTES_MAX
 from stream.codec.events import VALUE_BYTES_MAX, decode
 from stream.codec.journal import Embedded, Position
 
 BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
 BUFFER_BYTES_MAX = 32 * 1024 * 1024  # of one topic: what one fetch may bring at most; large records pause it sooner
 EMBEDDED_BYTES_MAX = 2_000_000  # of one entry: with its last record below the 4 MB that a message may have
-EMBEDDED_KEY_BYTES = 4096  # as much as a dead letter shows
 IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
 
 
@@ -160,7 +160,7 @@ class Inputs:
         size, i = 0, 0
         for chunk in self.by_kind[kind].chunks:
             for key, value in _lengths(chunk)[: count - i].tolist():
-                size += min(max(value, 0), VALUE_BYTES_MAX + 1) + min(max(key, 0), EMBEDDED_KEY_BYTES)
+                size += min(max(value, 0), VALUE_BYTES_MAX + 1) + min(max(key, 0), PAYLOAD_BYTES_MAX)
                 if size > EMBEDDED_BYTES_MAX:
                     return max(i, 1)
                 i += 1
@@ -231,12 +231,14 @@ def _lengths(chunk: Chunk) -> Any:
 
 
 def _embedded(kind: int, record: Any) -> Embedded:
-    """The record as its entry keeps it: one that is too large is refused as such by its first bytes alone."""
+    """The record as its entry keeps it: one that is too large is refused as such by its first bytes alone, and of a
+    key no more is kept than a dead letter shows.
+    """
     key, value = record.key, record.value
     return Embedded(
         kind,
         record.offset,
         record.timestamp,
-        None if key is None else key[:EMBEDDED_KEY_BYTES],
+        None if key is None else key[:PAYLOAD_BYTES_MAX],
         None if value is None else value[: VALUE_BYTES_MAX + 1],
     )

@@ -23,7 +23,7 @@ from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.changes import ChangeWriter
-from stream.codec.columns import Columns, Refusal, together
+from stream.codec.columns import Columns, Refusal, stacked
 from stream.codec.documents import PAYLOAD_BYTES_MAX, encode_dead_letter
 from stream.codec.events import NO_TIME_MS
 from stream.codec.journal import Adopt, Batch, Claim, Decision, Entry, Rejudge, Tick
@@ -194,7 +194,7 @@ class Replica:
         if (rows["ts_ms"] == NO_TIME_MS).any():
             self._time_tombstones(joined, newest_ms)
         order = np.lexsort((joined.offset, joined.kind, rows["ts_ms"]))
-        slot_of = self.engine.table.names.find_spans(joined.text, rows["customer"])
+        slot_of = self.engine.table.names.find_spans(joined.decoded.text, rows["customer"])
         early = rows["ts_ms"] > newest_ms
         if early.any():
             detail = "ts is ahead of every clock"
@@ -246,8 +246,9 @@ class Replica:
     @staticmethod
     def _attributes(joined: Joined, judge: Judge) -> NDArray[np.float64]:
         """Attribute values of profile events, row by row as `events.attributes` numbers them."""
-        values = np.full((max(len(joined.profiles), 1), ATTRIBUTES_MAX), np.nan)
-        for row, attributes in enumerate(joined.profiles):
+        profiles = joined.decoded.attributes
+        values = np.full((max(len(profiles), 1), ATTRIBUTES_MAX), np.nan)
+        for row, attributes in enumerate(profiles):
             for k, (name, kind) in enumerate(judge.definitions.attributes):
                 values[row, k] = attribute_value(attributes.get(name), kind)
         return values
@@ -292,33 +293,26 @@ class Replica:
 
 
 class Joined:
-    """Columns of several topics one after the other."""
+    """Events of several topics one after the other."""
 
     def __init__(self, inputs: Mapping[int, Columns]) -> None:
         parts = [inputs[kind] for kind in sorted(inputs)]
-        self._parts = parts
         self.kind = np.repeat([part.kind for part in parts], [len(part.rows) for part in parts])
         self.offset = np.concatenate([part.block.index["offset"][part.rows["record"]] for part in parts])
-        whole = together(parts)
-        self.rows, self.text, self.profiles = whole.rows, whole.text, whole.attributes
-        self._first_record = np.cumsum([0, *(len(part.block) for part in parts)])
+        self.decoded = stacked(parts)
+        self.rows = self.decoded.rows
 
     def customer_id(self, i: int) -> str:
         """The customer of row i."""
-        start, length = self.rows["customer"][i].tolist()
-        return self.text[start : start + length].tobytes().decode()
+        return self.decoded.customer_id(i).decode()
 
     def refusal(self, i: int, reason: str, detail: str) -> tuple[int, int, Refusal]:
         """(kind, place in its block, why) of the record of row i."""
-        kind = int(self.kind[i])
-        before = self._first_record[[part.kind for part in self._parts].index(kind)]
-        return kind, int(self.rows["record"][i] - before), Refusal(reason, detail)
+        return int(self.kind[i]), int(self.rows["record"][i]), Refusal(reason, detail)
 
     def address(self, i: int, partition: int) -> tuple[str, str, int, int]:
         """(event id, topic, partition, offset) of row i."""
-        start, length = self.rows["event"][i].tolist()
-        event_id = self.text[start : start + length].tobytes().decode()
-        return event_id, TOPICS[int(self.kind[i])], partition, int(self.offset[i])
+        return self.decoded.event_id(i), TOPICS[int(self.kind[i])], partition, int(self.offset[i])
 
 
 def attribute_value(value: Any, kind: str) -> float:

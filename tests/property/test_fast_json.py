@@ -57,7 +57,9 @@ def reference(kind: int, value: bytes) -> Columns:
     rows = np.zeros(1, DECODED)
     kept = others.add(rows, block.record(0), 0)
     text = np.frombuffer(b"".join(others.text), np.uint8)
-    return Columns(kind, block, rows[: int(kept)], text, others.attributes, others.refused)
+    return Columns(
+        kind=kind, block=block, rows=rows[: int(kept)], text=text, attributes=others.attributes, refused=others.refused
+    )
 
 
 def fast(kind: int, value: bytes) -> tuple[bool, Any, bytes]:
