@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from stream.bench import running
 from stream.bench.machine import facts
 from stream.bench.rehearsal import snapshot_of
-from stream.bench.stream_of_events import Load, draws, record
+from stream.bench.stream_of_events import Load, draws, record, records
 from stream.clock import monotonic_s, wall_ms
 from stream.codec import plain_json
 from stream.errors import SegstreamError
@@ -22,10 +22,14 @@ from stream.kafka.bulk import BulkProducer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from models.clusters.snapshot import Snapshot
     from stream.bench.child import Child
     from stream.bench.running import Tell
     from stream.kafka.bulk import BulkRecord
     from stream.kafka.follow import Follower
+    from stream.settings import Settings
+
+    Measure = Callable[[Settings, Load, Snapshot, float, Tell], Coroutine[Any, Any, dict[str, object]]]
 
 POLL_MS = 50  # of the reader of changes: an answer comes at once when there is a change
 QUIET_SECONDS = 2.0  # without a change: the warm-up and its silences are over
@@ -35,34 +39,48 @@ SETTLE_SECONDS = 2.0  # of the paced events, not counted: connections and caches
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
 
 
+Sent = tuple[float, int]
+"""When an event was sent: monotonic seconds, wall-clock milliseconds."""
+
+
 @dataclass(slots=True)
 class Seen:
     """When events were sent, and how long their changes took."""
 
-    sent: dict[str, tuple[float, int]] = field(default_factory=dict)  # event id -> (monotonic s, wall ms)
+    sent: dict[str, Sent] = field(default_factory=dict)  # by event id
     arrived_ms: list[float] = field(default_factory=list)  # until the change was read here: an upper bound
     written_ms: list[float] = field(default_factory=list)  # until the worker sent it: a lower bound
 
 
 def run(cache: Path, rate: float, seconds: float, customers: int, tell: Tell) -> dict[str, object]:
     """Measure one worker at a steady rate; the load has an event time of now and `clock` is live."""
+    return on_a_broker(cache, Load(int(rate * seconds), customers, start_ms=wall_ms()), rate, tell, _run)
+
+
+def on_a_broker(cache: Path, load: Load, rate: float, tell: Tell, measure: Measure) -> dict[str, object]:
+    """Learn a model for the load, start a broker, send the past, and measure."""
     tell("learning a model")
-    load = Load(int(rate * seconds), customers, start_ms=wall_ms())
     snapshot = snapshot_of(load)
     tell("starting a broker")
     with DevBroker(cache) as broker:
-        return asyncio.run(_run(broker.address, load, snapshot, rate, tell))
+        return asyncio.run(_after_the_past(broker.address, load, snapshot, rate, tell, measure))
 
 
-async def _run(brokers: str, load: Load, snapshot: Any, rate: float, tell: Tell) -> dict[str, object]:
+async def _after_the_past(
+    brokers: str, load: Load, snapshot: Snapshot, rate: float, tell: Tell, measure: Measure
+) -> dict[str, object]:
     settings = running.settings_of(brokers, "bench")
     past = Load(0, load.customers, load.seed, wall_ms())
     await running.prepare(settings, snapshot)
-    await running.send(settings, (one for one, _ in numbered(past)))
+    await running.send(settings, records(past))
     tell("starting a worker")
+    return await measure(settings, load, snapshot, rate, tell)
+
+
+async def _run(settings: Settings, load: Load, _snapshot: Snapshot, rate: float, tell: Tell) -> dict[str, object]:
     child, _ = running.worker(settings)
     with child:
-        await running.applied(settings, child, past.warm_up)
+        await running.applied(settings, child, load.warm_up)
         async with running.following(settings, "segment-changes") as follower:
             follower.seek(await follower.first_offsets())
             await quiet(follower, child)
@@ -97,26 +115,23 @@ def _figures(seen: Seen, count: int, seconds: float, cpu_s: float | None) -> dic
     }
 
 
-def numbered(load: Load) -> Iterator[tuple[BulkRecord, int]]:
-    """The events of a load as records, with their numbers."""
-    for part in draws(load):
-        columns = (part.customer, part.kind, part.action, part.amount_minor, part.ts_ms)
-        for number, row in enumerate(zip(*(column.tolist() for column in columns), strict=True), part.first):
-            yield record(number, *row), number
-
-
-def _paced(load: Load, seen: Seen) -> Iterator[BulkRecord]:
-    """The measured events, each stamped at the moment it is asked for."""
-    settled_s = monotonic_s() + SETTLE_SECONDS
+def stamped(load: Load) -> Iterator[tuple[str, Sent, BulkRecord]]:
+    """The measured events with their ids, each stamped at the moment it is asked for."""
     for part in draws(load):
         columns = (part.customer.tolist(), part.kind.tolist(), part.action.tolist(), part.amount_minor.tolist())
         for number, (customer, kind, action, amount) in enumerate(zip(*columns, strict=True), part.first):
-            if number < load.warm_up:
-                continue
-            now_ms, now_s = wall_ms(), monotonic_s()
-            if now_s >= settled_s:
-                seen.sent[f"e{number:09d}"] = now_s, now_ms
-            yield record(number, customer, kind, action, amount, now_ms)
+            if number >= load.warm_up:
+                sent = monotonic_s(), wall_ms()
+                yield f"e{number:09d}", sent, record(number, customer, kind, action, amount, sent[1])
+
+
+def _paced(load: Load, seen: Seen) -> Iterator[BulkRecord]:
+    """The measured events; those of the first seconds are not noted."""
+    settled_s = monotonic_s() + SETTLE_SECONDS
+    for event_id, sent, event in stamped(load):
+        if sent[0] >= settled_s:
+            seen.sent[event_id] = sent
+        yield event
 
 
 async def quiet(follower: Follower, child: Child) -> None:

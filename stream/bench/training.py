@@ -6,20 +6,18 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.bench import running
-from stream.bench.latency import LAST_SECONDS, PERCENTILES, Seen, numbered, quiet, read
+from stream.bench.latency import LAST_SECONDS, PERCENTILES, Seen, on_a_broker, quiet, read, stamped
 from stream.bench.machine import facts
-from stream.bench.rehearsal import snapshot_of
-from stream.bench.stream_of_events import Load, draws, record
+from stream.bench.stream_of_events import Load
 from stream.clock import monotonic_s, wall_ms
 from stream.codec.vectors import encode
 from stream.errors import SegstreamError
-from stream.kafka.broker import DevBroker
 from stream.kafka.bulk import BulkProducer
 from stream.kafka.log import KafkaLog
 from stream.worker.training import TOPIC
@@ -27,8 +25,10 @@ from stream.worker.training import TOPIC
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from models.clusters.snapshot import Snapshot
     from stream.bench.running import Tell
     from stream.kafka.bulk import BulkRecord
+    from stream.settings import Settings
 
 VECTORS_PER_SECOND = 6_000  # more than the trainer can learn in its share of a core: it is never idle
 VECTORS_PER_SAMPLE = 1_000
@@ -47,31 +47,18 @@ class Course:
 
     def events(self) -> Iterator[BulkRecord]:
         """Each event stamped at the moment it is asked for."""
-        for part in draws(self.load):
-            columns = (part.customer.tolist(), part.kind.tolist(), part.action.tolist(), part.amount_minor.tolist())
-            for number, (customer, kind, action, amount) in enumerate(zip(*columns, strict=True), part.first):
-                if number >= self.load.warm_up:
-                    now_ms = wall_ms()
-                    self.seen.sent[f"e{number:09d}"] = monotonic_s(), now_ms
-                    yield record(number, customer, kind, action, amount, now_ms)
+        for event_id, sent, event in stamped(self.load):
+            self.seen.sent[event_id] = sent
+            yield event
 
 
 def run(cache: Path, rate: float, seconds: float, customers: int, tell: Tell) -> dict[str, object]:
     """Measure phases of so many seconds; the load has an event time of now and `clock` is live."""
-    tell("learning a model")
     load = Load(int(rate * seconds) * len(PHASES), customers, start_ms=wall_ms())
-    snapshot = snapshot_of(load)
-    tell("starting a broker")
-    with DevBroker(cache) as broker:
-        return asyncio.run(_run(broker.address, load, snapshot, rate, tell))
+    return on_a_broker(cache, load, rate, tell, _run)
 
 
-async def _run(brokers: str, load: Load, snapshot: Any, rate: float, tell: Tell) -> dict[str, object]:
-    settings = running.settings_of(brokers, "bench")
-    past = Load(0, load.customers, load.seed, wall_ms())
-    await running.prepare(settings, snapshot)
-    await running.send(settings, (one for one, _ in numbered(past)))
-    tell("starting a worker")
+async def _run(settings: Settings, load: Load, snapshot: Snapshot, rate: float, tell: Tell) -> dict[str, object]:
     child, address = running.worker(settings)
     log = KafkaLog(settings)
     await log.start()
@@ -79,7 +66,7 @@ async def _run(brokers: str, load: Load, snapshot: Any, rate: float, tell: Tell)
     learned = 0.0
     try:
         with child:
-            await running.applied(settings, child, past.warm_up)
+            await running.applied(settings, child, load.warm_up)
             async with running.following(settings, "segment-changes") as follower:
                 follower.seek(await follower.first_offsets())
                 await quiet(follower, child)
