@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.events import TOPICS
-from stream.codec import journal, plain_json
+from stream.codec import plain_json
 from stream.codec.block import Block, block_of
 from stream.codec.definitions import load
 from stream.settings import Settings
@@ -231,6 +231,6 @@ async def executed(log: StillLog, settings: Settings) -> tuple[Replica, list[byt
         entry = reader.accept(record.offset, record.value or b"")
         if entry is None:
             continue
-        inputs = await read_inputs(typed, replica, entry) if isinstance(entry, journal.Batch) else {}
+        inputs = await read_inputs(typed, replica, entry)
         changes += [value for _, value in replica.execute(record.offset, entry, inputs).changes]
     return replica, changes

@@ -164,21 +164,18 @@ async def _replay_partition(log: Log, replica: Replica, sink: Sink, pace: Pace |
         )
     ours = replica.rule.fingerprint()
     reader, told, digest = JournalReader(partition, replica.epoch, ours), Replayed(partition), Digest()
-    async for records in log.read("segment-journal", partition, 0, end, committed=False):
-        for record in records:
-            entry = reader.accept(record.offset, record.value)
-            if entry is None:
-                continue
-            if not isinstance(entry, journal.Claim) and reader.fingerprint != ours:
-                raise SegstreamError(
-                    f"journal entry {partition}/{record.offset} was executed by another engine or settings",
-                    "replay with the version and the settings of the workers that wrote it",
-                )
-            inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
-            outcome = replica.execute(record.offset, entry, inputs)
-            if pace is not None:
-                await pace.reach(replica.stream_ms)
-            await _hand_over(sink, partition, outcome, told, digest)
+    async for offset, entry in reader.entries(log, 0, end):
+        if entry is None:
+            continue
+        if not isinstance(entry, journal.Claim) and reader.fingerprint != ours:
+            raise SegstreamError(
+                f"journal entry {partition}/{offset} was executed by another engine or settings",
+                "replay with the version and the settings of the workers that wrote it",
+            )
+        outcome = replica.execute(offset, entry, await read_inputs(log, replica, entry))
+        if pace is not None:
+            await pace.reach(replica.stream_ms)
+        await _hand_over(sink, partition, outcome, told, digest)
     told.digest = digest.hexdigest()
     return told
 

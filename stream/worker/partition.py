@@ -290,12 +290,10 @@ class Partition:
     async def _read_gap(self, offset: int) -> None:
         """Records of others lie before our own: entries of older epochs do no harm, a newer claim ends us."""
         reader = JournalReader(self.number, self.replica.epoch)
-        gap = self._log.read("segment-journal", self.number, self.progress.journal_next, offset, committed=False)
         try:
-            async for records in gap:
-                for record in records:
-                    if isinstance(reader.accept(record.offset, record.value), journal.Claim):
-                        raise FencedError
+            async for _, entry in reader.entries(self._log, self.progress.journal_next, offset):
+                if isinstance(entry, journal.Claim):
+                    raise FencedError
         except SegstreamError:
             first, _ = await self._log.bounds("segment-journal", self.number, committed=False)
             if first > self.progress.journal_next:  # we slept for days: only a newer owner deletes what we did not read

@@ -6,7 +6,7 @@ published.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,12 @@ class JournalReader:
             self.epoch, self.fingerprint = offset, entry.fingerprint
             return entry
         return entry if entry.epoch == self.epoch else None
+
+    async def entries(self, log: Log, start: int, end: int) -> AsyncIterator[tuple[int, journal.Entry | None]]:
+        """Offset and entry of each record in [start, end); None for one that does not count."""
+        async for records in log.read("segment-journal", self.partition, start, end, committed=False):
+            for record in records:
+                yield record.offset, self.accept(record.offset, record.value)
 
 
 async def recover(log: Log, replica: Replica, claim_offset: int, document: Callable[[str], Any]) -> Recovered:
@@ -110,16 +116,13 @@ async def _execute(
 ) -> None:
     fingerprint = marker.fingerprint if marker else replica.rule.fingerprint()
     reader = JournalReader(replica.partition, replica.epoch, fingerprint)
-    async for records in log.read("segment-journal", replica.partition, start, claim_offset, committed=False):
-        for record in records:
-            entry = reader.accept(record.offset, record.value)
-            if entry is None:
-                continue
-            refuse_foreign(replica, reader, entry)
-            inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
-            outcome = replica.execute(record.offset, entry, inputs)
-            result.entries += not isinstance(entry, journal.Claim)
-            _compare(replica.partition, outcome, published, result, record.offset)
+    async for offset, entry in reader.entries(log, start, claim_offset):
+        if entry is None:
+            continue
+        refuse_foreign(replica, reader, entry)
+        outcome = replica.execute(offset, entry, await read_inputs(log, replica, entry))
+        result.entries += not isinstance(entry, journal.Claim)
+        _compare(replica.partition, outcome, published, result, offset)
     if max(published, default=0) > replica.seq:
         result.unexplained = replica.seq + 1
 
@@ -163,9 +166,11 @@ def differs(partition: int, seq: int, offset: int, what: str) -> SegstreamError:
     )
 
 
-async def read_inputs(log: Log, replica: Replica, entry: journal.Batch) -> dict[int, Columns]:
-    """The records of a batch, read again and checked against the entry."""
+async def read_inputs(log: Log, replica: Replica, entry: journal.Entry) -> dict[int, Columns]:
+    """The records of a batch, read again and checked against the entry; other entries have none."""
     inputs: dict[int, Columns] = {}
+    if not isinstance(entry, journal.Batch):
+        return inputs
     for position in entry.positions:
         expected = replica.positions.get(position.kind)
         if expected is not None and expected != position.start:

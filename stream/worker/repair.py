@@ -164,17 +164,15 @@ class Repair:
         fingerprint = marked.marker.fingerprint if marked else replica.rule.fingerprint()
         reader = JournalReader(plan.partition, replica.epoch, fingerprint)
         computed: list[Keyed] = []
-        async for records in log.read(JOURNAL, plan.partition, max(first, plan.journal_start), end, committed=False):
-            for record in records:
-                entry = reader.accept(record.offset, record.value)
-                if entry is None:
-                    continue
-                self._refuse(reader, entry)
-                outcome = replica.execute(record.offset, entry, await self._inputs(entry))
-                plan.entries += not isinstance(entry, journal.Claim | journal.Decision)
-                plan.events += outcome.applied
-                plan.dead_letters.extend(outcome.dead_letters)
-                computed.extend(outcome.changes)
+        async for offset, entry in reader.entries(log, max(first, plan.journal_start), end):
+            if entry is None:
+                continue
+            self._refuse(reader, entry)
+            outcome = replica.execute(offset, entry, await self._inputs(entry))
+            plan.entries += not isinstance(entry, journal.Claim | journal.Decision)
+            plan.events += outcome.applied
+            plan.dead_letters.extend(outcome.dead_letters)
+            computed.extend(outcome.changes)
         replica.positions, lost = await mended_positions(log, replica, mend=self._choices.skip_missing)
         plan.lost.extend(lost)
         await self._compare(marked, computed)
@@ -186,9 +184,7 @@ class Repair:
             refuse_foreign(self.replica, reader, entry)
 
     async def _inputs(self, entry: journal.Entry) -> dict[int, Columns]:
-        if not isinstance(entry, journal.Batch):
-            return {}
-        if self._choices.skip_missing:
+        if isinstance(entry, journal.Batch) and self._choices.skip_missing:
             records, lost = await surviving_inputs(self._log, self.replica, entry)
             self.plan.lost.extend(lost)
             return {kind: decode(kind, some) for kind, some in records.items()}

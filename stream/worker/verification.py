@@ -179,22 +179,19 @@ async def _execute(
 ) -> Difference | None:
     """The range, entry by entry; returns the first difference."""
     start, end = report.journal_start, report.journal_end
-    async for records in log.read(JOURNAL, replica.partition, start, end, committed=False):
-        for record in records:
-            entry = reader.accept(record.offset, record.value)
-            if entry is None:
-                report.superseded += 1
-                continue
-            report.claims += isinstance(entry, journal.Claim)
-            _refuse_other_engine(replica, reader, entry, record.offset)
-            inputs = await read_inputs(log, replica, entry) if isinstance(entry, journal.Batch) else {}
-            outcome = replica.execute(record.offset, entry, inputs)
-            report.entries += 1
-            difference = await _compare(log, replica.partition, record.offset, outcome, published, report)
-            if difference is not None:
-                return difference
-            for key, value in outcome.dead_letters:
-                letters.expect(key, value, record.offset)
+    async for offset, entry in reader.entries(log, start, end):
+        if entry is None:
+            report.superseded += 1
+            continue
+        report.claims += isinstance(entry, journal.Claim)
+        _refuse_other_engine(replica, reader, entry, offset)
+        outcome = replica.execute(offset, entry, await read_inputs(log, replica, entry))
+        report.entries += 1
+        difference = await _compare(log, replica.partition, offset, outcome, published, report)
+        if difference is not None:
+            return difference
+        for key, value in outcome.dead_letters:
+            letters.expect(key, value, offset)
     return None
 
 

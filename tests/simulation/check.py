@@ -60,7 +60,7 @@ def uninterrupted(run: Run, number: int) -> tuple[Replica, dict[int, bytes], dic
         entry = reader.accept(record.offset, record.value or b"")
         if entry is None:
             continue
-        inputs = _at_once(read_inputs(archive, replica, entry)) if isinstance(entry, journal.Batch) else {}
+        inputs = _at_once(read_inputs(archive, replica, entry))
         outcome = replica.execute(record.offset, entry, inputs)
         changes.update({outcome.first_seq + i: value for i, (_, value) in enumerate(outcome.changes)})
         letters.update({_address(value): value for _, value in outcome.dead_letters})
