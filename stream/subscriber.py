@@ -199,6 +199,14 @@ class Subscriber:
                 self._hole(f"changes of {change['customer_id']} before seq {change['seq']} are missing", counted=True)
         return fresh
 
+    async def catch_up(self) -> list[Change]:
+        """The new changes up to the end of the topic as it is now, already applied to the view."""
+        fresh: list[Change] = []
+        ends = await self._changes.end_offsets()
+        while any(position < ends[place] for place, position in (await self._changes.positions()).items()):
+            fresh += await self.poll(POLL_MS)  # what a look brings may all be known: its being empty says nothing
+        return fresh
+
     async def _read_memberships(self) -> None:
         memberships = Follower(self._settings, "segment-memberships", "read_committed", client_id="subscriber-start")
         try:

@@ -40,10 +40,10 @@ def broker(
             running.close()
             raise
     with running:
-        typer.echo(f"Kafka {KAFKA_VERSION} answers on {running.address}; Ctrl-C ends it")
-        typer.echo(f"data and log: {running.folder}" + ("" if folder else " (removed at the end)"))
-        typer.echo(f"next: SEGSTREAM_BROKERS={running.address} segstream topics create")
-        try:
+        try:  # from the first line on: who reads it may press Ctrl-C at once
+            typer.echo(f"Kafka {KAFKA_VERSION} answers on {running.address}; Ctrl-C ends it")
+            typer.echo(f"data and log: {running.folder}" + ("" if folder else " (removed at the end)"))
+            typer.echo(f"next: SEGSTREAM_BROKERS={running.address} segstream topics create")
             running.wait()
         except KeyboardInterrupt:
             typer.echo("stopping", err=True)

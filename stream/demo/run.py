@@ -43,6 +43,8 @@ class Standing:
     tally: Tally
     looks: deque[tuple[float, Figures]]  # (when, what the worker's metrics said), the newest last
     accounted_s: float | None = None  # when every record sent was applied or refused
+    told_count: int = 0  # changes received when the metrics were read last
+    exit_code: int | None = None  # of a worker that was stopped
 
     @property
     def figures(self) -> Figures:
@@ -85,8 +87,9 @@ class Session:
     def __init__(self, settings: Settings, worker: WorkerProcess, screen: Screen) -> None:
         self._settings, self._worker, self._screen = settings, worker, screen
 
-    async def play(self, seed: int, seconds: float, dimensions: list[str]) -> Standing:
-        """Play the year and return how things stand when the last change has been told.
+    async def play(self, seed: int, seconds: float, dimensions: list[str], *, keep: bool) -> Standing:
+        """Play the year and return how things stand when the last change has been told; the worker has ended then,
+        unless it is to be kept.
 
         Raises
         ------
@@ -107,7 +110,17 @@ class Session:
         async with Subscriber(self._settings) as subscriber:
             background = (self._follow(subscriber, standing), self._scrape(standing), self._draw(standing))
             await together(self._until_settled(standing), *background)
+            standing.told_count = standing.tally.count
+            if not keep:
+                await self._stop(subscriber, standing)
         return standing
+
+    async def _stop(self, subscriber: Subscriber, standing: Standing) -> None:
+        """End the worker and take what it still said: a model may come after the last event."""
+        self._screen.stage("stopping the worker, reading what it left in the memberships topic")
+        standing.exit_code = await self._worker.stop()
+        for change in await subscriber.catch_up():
+            standing.tally.take(change)
 
     async def _look(self) -> Figures:
         self._worker.verify()
@@ -139,6 +152,7 @@ class Session:
             and standing.tally.count >= int(found.total("segstream_changes_total"))
             and not found.total("segstream_adoption_pending_rows")
             and not found.total("segstream_due_customers")
+            and not found.total("segstream_trainer_lag_records")
         )
 
     async def _follow(self, subscriber: Subscriber, standing: Standing) -> None:
@@ -200,6 +214,7 @@ def settings_of(base: Settings, brokers: str, metrics_port: int) -> Settings:
         metrics_port=metrics_port,
         metrics_token="",
         sample_rotation=14,  # a year in a minute: half as many samples, or the trainer takes a core
+        trainer_core_share=1.0,  # and all that nobody else wants: it has the lowest priority
         snapshot_interval_ms=40 * DAY_MS,  # nine or so in the year
         datadir="",
     )

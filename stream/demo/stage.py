@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.definitions.document import CLUSTER
 from stream.codec.definitions import load
 from stream.demo.process import WorkerProcess
 from stream.demo.report import Result, result_of, summary
@@ -90,14 +91,10 @@ def _broker(stack: ExitStack, base: Settings, bar: Bar) -> DevBroker:
 
 async def _play(wish: Wish, settings: Settings, worker: WorkerProcess, screen: Screen, definitions: Definitions) -> int:
     names = [dimension.name for dimension in definitions.dimensions]
-    standing = await Session(settings, worker, screen).play(settings.seed, wish.seconds, names)
-    kept, exit_code = None, None
-    if not wish.keep:
-        screen.stage("stopping the worker, reading what it left in the memberships topic")
-        exit_code = await worker.stop()
-        kept = await memberships(settings, names)
+    standing = await Session(settings, worker, screen).play(settings.seed, wish.seconds, names, keep=wish.keep)
+    kept = None if wish.keep else await memberships(settings, names)
     screen.close()
-    result = result_of(standing, kept, exit_code)
+    result = result_of(standing, kept, [one.name for one in definitions.dimensions if one.kind == CLUSTER])
     _tell(wish, result, standing)
     return EXIT_FINDINGS if result.findings() else 0
 
@@ -115,10 +112,7 @@ async def memberships(settings: Settings, dimensions: list[str]) -> dict[str, di
     """Sizes of segments as a subscriber finds them that starts now: the memberships, and changes after them."""
     sizes = {dimension: Counter[str]() for dimension in dimensions}
     async with Subscriber(settings) as subscriber:
-        while await subscriber.poll(
-            500
-        ):  # ms: nobody writes any more, so the first look that brings nothing is the end
-            pass
+        await subscriber.catch_up()
         for customer_id in subscriber.view.customers():
             for dimension, segment in subscriber.view.segments(customer_id).items():
                 sizes.setdefault(dimension, Counter())[segment] += 1

@@ -218,6 +218,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("segstream_partitions_owned", "gauge", "Partitions that are live here."),
     # the model
     Metric("segstream_vectors_learned_total", "counter", "Customer vectors the trainer here has learned."),
+    Metric("segstream_trainer_lag_records", "gauge", "Samples the trainer here has not learned yet.", "records"),
     Metric("segstream_snapshots_total", "counter", "Model snapshots the trainer here has published."),
     Metric("segstream_snapshots_held_total", "counter", "Of these, those that wait for approval."),
     Metric("segstream_drifts_total", "counter", "Drift alarms the trainer here has raised."),

@@ -60,6 +60,7 @@ class Metrics:
     snapshots_held: Counter
     drifts: Counter
     trainer_cpu_seconds: Counter
+    trainer_lag_records: Gauge
     model_version: Gauge
     adoptions: Counter
     documents_refused: Counter

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOPIC = "segment-vectors"
+PLACE = (TOPIC, 0)  # it has one partition
 EVENTS_TOPIC = "segment-model-events"
 POLL_MS = 200  # how long to wait for vectors
 
@@ -101,15 +102,21 @@ class TrainerService:
         feed = Feed(self._settings, client_id="trainer")
         await feed.start()
         try:
-            feed.assign({(TOPIC, 0): start})
+            feed.assign({PLACE: start})
             while True:
                 for block in (await feed.poll(POLL_MS)).values():
-                    for record in block.records():
-                        await self._take(record)
+                    await self._take_all(list(block.records()), feed.remaining(PLACE) or 0)
         finally:
             if self._child is not None:
                 await self._child.stop()
             await feed.stop()
+
+    async def _take_all(self, records: list[Any], more: int) -> None:
+        """Take what one fetch brought; `more` records lie behind it."""
+        for taken, record in enumerate(records):
+            self._metrics.trainer_lag_records.set(len(records) - taken + more)
+            await self._take(record)
+        self._metrics.trainer_lag_records.set(more)
 
     async def _take(self, record: Any) -> None:
         forget = decode_forget(record.value)

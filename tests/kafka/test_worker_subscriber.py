@@ -22,8 +22,7 @@ COPIES = 200  # changes published again, as a superseded owner may
 
 async def read_to_the_end(subscriber: Subscriber) -> Memberships:
     """Everything there is; the subscriber's view of everybody."""
-    while await subscriber.poll(WAIT_MS):
-        pass
+    await subscriber.catch_up()
     return {name: subscriber.segments(name) for name in subscriber.view.customers()}
 
 

@@ -52,18 +52,26 @@ def standing_of() -> Standing:
     metrics.change_latency_seconds.observe(0.0123)
     tally.pick()
     found = Figures(generate_latest(metrics.registry).decode())
-    return Standing(player, tally, deque([(1.0, found), (2.0, found)]))
+    looks = deque([(1.0, found), (2.0, found)])
+    return Standing(player, tally, looks, told_count=tally.count, exit_code=0)
 
 
 @pytest.fixture
 def result() -> Result:
     """A result without fault."""
-    return result_of(standing_of(), {"lifecycle": {"new": 1}, "value": {"low": 1}}, 0)
+    return result_of(standing_of(), {"lifecycle": {"new": 1}, "value": {"low": 1}})
 
 
 def test_a_whole_year_has_no_findings(result: Result) -> None:
     """Everything sent is accounted for."""
     assert result.findings() == []
+
+
+def test_who_was_never_in_a_cluster_is_counted() -> None:
+    """Memberships say `unassigned` of everybody who has no cluster; no change does."""
+    standing = standing_of()
+    standing.looks[-1] = (2.0, Figures("segstream_customers 3.0\n"))
+    assert result_of(standing, None, ["value"]).segments["value"] == {"low": 1, "unassigned": 2}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,8 @@ def test_a_whole_year_has_no_findings(result: Result) -> None:
         {"refused": {"malformed": 1}, "applied": {}},
         {"duplicates": 1},
         {"counted_changes": 4},
-        {"snapshots": 1},
+        {"told": 4},
+        {"snapshots": 0},
         {"segments": {"lifecycle": {"new": 1}, "value": {}}, "kept": None},
         {"kept": {"lifecycle": {"new": 1}, "value": {"high": 1}}},
         {"exit_code": -9},
@@ -102,7 +111,7 @@ def test_the_summary_tells_the_story_and_every_finding(result: Result) -> None:
     assert "2011-01-05  lifecycle: prospect -> new: 1 order (was 0)" in summary(result, standing)
     assert "Not as it should be" not in summary(result, standing)
     assert (
-        summary(replace(result, snapshots=0), standing).splitlines()[-1].strip() == "0 model snapshots adopted, not 2"
+        summary(replace(result, snapshots=0), standing).splitlines()[-1].strip() == "0 model snapshots adopted, not 1"
     )
 
 
