@@ -137,6 +137,23 @@ def _parquet(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
             source.done += len(batch)
 
 
+def columns_of(path: Path) -> list[str]:
+    """The top-level columns of a Parquet or CSV file; none for JSON lines, whose rows may differ."""
+    kind = KINDS.get(path.suffix.lower())
+    try:
+        if kind == "parquet":
+            return list(pq.read_schema(path).names)
+        return _header(path) if kind == "csv" else []
+    except (OSError, ValueError, pa.ArrowException):
+        return []  # the reading says what is wrong
+
+
+def _header(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        header = file.readline(LINE_BYTES_MAX).decode("utf-8-sig").strip()
+    return [name.strip('"') for name in header.split(",")]
+
+
 def _csv(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
     bad = 0
 
@@ -145,9 +162,7 @@ def _csv(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
         bad += 1
         return "skip"
 
-    with source.path.open("rb") as file:
-        header = file.readline(LINE_BYTES_MAX).decode("utf-8-sig").strip()
-    names = [name.strip('"') for name in header.split(",")]
+    names = _header(source.path)
     wanted = source.mapping.columns if source.mapping else (*NEEDED, "attributes")
     options = pa_csv.ConvertOptions(
         include_columns=[name for name in names if name in wanted],

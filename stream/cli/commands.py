@@ -36,6 +36,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("simulate", "stream.cli.simulate", "Generate seeded customers whose true segment is known."),
     Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
     Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
+    Command(
+        "rfm", "stream.cli.rfm", "Print the ten RFM segments, as published or with equal segments for equal customers."
+    ),
     Command("report", "stream.cli.report", "Check a report that a backtest wrote."),
     Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
     Command("personas", "stream.cli.personas", "Show who the clusters of the model are; approve a held model."),
