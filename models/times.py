@@ -24,23 +24,28 @@ def iso_times(ms: NDArray[np.int64]) -> list[str]:
 @kernel
 def _write_times(ms: Any, out: Any) -> None:
     for i in range(len(ms)):
-        at = i * TEXT_BYTES
-        days, rest = ms[i] // DAY_MS, ms[i] % DAY_MS
-        year, month, day = _civil(days)
-        _digits(out, at, year, 4)
-        out[at + 4] = ord("-")
-        _digits(out, at + 5, month, 2)
-        out[at + 7] = ord("-")
-        _digits(out, at + 8, day, 2)
-        out[at + 10] = ord("T")
-        _digits(out, at + 11, rest // 3_600_000, 2)
-        out[at + 13] = ord(":")
-        _digits(out, at + 14, rest // 60_000 % 60, 2)
-        out[at + 16] = ord(":")
-        _digits(out, at + 17, rest // 1000 % 60, 2)
-        out[at + 19] = ord(".")
-        _digits(out, at + 20, rest % 1000, 3)
-        out[at + 23] = ord("Z")
+        write_time(ms[i], out, i * TEXT_BYTES)
+
+
+@kernel
+def write_time(ms: int, out: Any, at: int) -> None:
+    """Write one time at `out[at]`, TEXT_BYTES long."""
+    days, rest = ms // DAY_MS, ms % DAY_MS
+    year, month, day = _civil(days)
+    _digits(out, at, year, 4)
+    out[at + 4] = ord("-")
+    _digits(out, at + 5, month, 2)
+    out[at + 7] = ord("-")
+    _digits(out, at + 8, day, 2)
+    out[at + 10] = ord("T")
+    _digits(out, at + 11, rest // 3_600_000, 2)
+    out[at + 13] = ord(":")
+    _digits(out, at + 14, rest // 60_000 % 60, 2)
+    out[at + 16] = ord(":")
+    _digits(out, at + 17, rest // 1000 % 60, 2)
+    out[at + 19] = ord(".")
+    _digits(out, at + 20, rest % 1000, 3)
+    out[at + 23] = ord("Z")
 
 
 @kernel

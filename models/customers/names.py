@@ -35,6 +35,11 @@ class Packed(NamedTuple):
     text: NDArray[np.uint8]
     sizes: NDArray[np.uint16]
 
+    def parts(self) -> list[bytes]:
+        """The ids in UTF-8; empty for no customer."""
+        text = self.text.tobytes()
+        return [text[a:b] for a, b in pairwise([0, *np.cumsum(self.sizes, dtype=np.int64).tolist()])]
+
     def strings(self) -> list[str]:
         """The ids; "" for no customer."""
         text = self.text.tobytes()
@@ -52,6 +57,11 @@ def pack(ids: Sequence[str]) -> Packed:
     if len(text) != int(sizes.sum()):  # some are not ASCII: characters are not bytes
         sizes = np.fromiter((len(one.encode()) for one in ids), np.uint16, len(ids))
     return Packed(np.frombuffer(text, np.uint8), sizes)
+
+
+def packed(ids: Sequence[bytes]) -> Packed:
+    """Ids that are bytes already."""
+    return Packed(np.frombuffer(b"".join(ids), np.uint8), np.fromiter(map(len, ids), np.uint16, len(ids)))
 
 
 def warm() -> None:

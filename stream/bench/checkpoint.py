@@ -12,6 +12,7 @@ from stream.bench.stream_of_events import Load, kernel_events
 from stream.settings import Settings
 from stream.worker.checkpoint import Cycle, Draft
 from stream.worker.markers import Marked
+from stream.worker.warm import warm
 
 GAP_MS = 1_000  # of event time between the past and the events
 
@@ -25,7 +26,7 @@ def run(events: int, customers: int) -> dict[str, object]:
     engine, cycle = replica.engine, Cycle()
     if engine is None:
         raise AssertionError("it was made with customers")
-    engine.warm()
+    warm(engine.judge.definitions)
     load = Load(events, customers, start_ms=population.now_ms + GAP_MS)
     every = kernel_events(load)[load.warm_up :]
     spent = dict.fromkeys(("copy", "pack", "memberships"), 0.0)

@@ -22,6 +22,7 @@ from stream.codec.journal import Adopt, Batch, Claim, Tick
 from stream.kafka.partitioner import partition_of
 from stream.worker.inputs import Inputs
 from stream.worker.replica import Replica, Rule
+from stream.worker.warm import warm
 
 POLL_RECORDS = 2_000  # of a topic in one fetch, as the feed brings them at full rate
 FUTURE_MS = 2**50  # no event of the bench is from the future
@@ -67,7 +68,7 @@ class Rehearsal:
         for kind in range(len(TOPICS)):
             self.inputs.open(kind, 0)
             self.inputs.by_kind[kind].caught_up = True
-        self.engine.warm()
+        warm(shipped)
 
     @property
     def engine(self) -> Engine:

@@ -8,6 +8,7 @@ as long; a test holds the two together.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 
 import orjson
@@ -59,7 +60,7 @@ class ChangeWriter:
         self._moves: dict[tuple[int, int, int], str] = {}  # bounded by the dimensions and their segments
         self._names: dict[tuple[int, int], str] = {}  # as above
         self._is_cluster = [dimension.kind == CLUSTER for dimension in judge.definitions.dimensions]
-        self._terms = [_Words(term) for term in judge.terms]
+        self._terms = [TermWords(term) for term in judge.terms]
 
     def write(self, change: Change, customer_id: str, address: Address | None) -> bytes:
         """A change's record value; `address` is that of the event that triggered it."""
@@ -142,7 +143,7 @@ def _left_reason(change: Change) -> str:
     return f'{{"feature":"days_since_seen","before":{before},"after":{after},"op":">=","threshold":{most}}}'
 
 
-class _Words:
+class TermWords:
     """What is said of one term whenever it is a reason."""
 
     def __init__(self, term: Term) -> None:
@@ -164,10 +165,13 @@ class _Words:
 
     def otherwise(self, x: float) -> str:
         """The term with the other truth than it has at `x`."""
-        term = self._term
-        words = HOLDS if _true(x, term) else LACKS
         now = orjson.loads(self.shown(x))
-        return f"{term.name} {words.get(term.op, 'not')} {term.text or f'{term.threshold:g}'} (is {now})"
+        return f"{self.border(HOLDS if _true(x, self._term) else LACKS)}{now})"
+
+    def border(self, words: Mapping[str, str]) -> str:
+        """The other side of the term, up to the value that it has."""
+        term = self._term
+        return f"{term.name} {words.get(term.op, 'not')} {term.text or f'{term.threshold:g}'} (is "
 
 
 def _true(x: float, term: Term) -> bool:

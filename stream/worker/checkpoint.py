@@ -21,7 +21,7 @@ from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
 from stream.codec.documents import encode_checkpoint_mark
-from stream.codec.memberships import encode_memberships
+from stream.codec.membership_bytes import MembershipBytes
 from stream.codec.state import CHECKPOINT_KEY, MARKER_KEY, ROWS_KEY, Kept, Marker, Rows
 from stream.errors import SegstreamError
 from stream.worker.log import Keyed, Log
@@ -138,12 +138,14 @@ class Draft:
             yield customer_id.encode(), None
         rows: Any = self.copy.rows.view(np.recarray)
         changed = np.flatnonzero(rows.seq > above_seq)
+        writer: MembershipBytes | None = None
         for judge, of_judge in self._by_judge(rows, changed):
             chosen: Any = whole(self.copy.rows)[of_judge].view(ROW).view(np.recarray)
             until, following = self.engine.outlook_of(chosen, judge)
-            ids = self.copy.names(self.copy.slots[of_judge]).strings()
-            for customer_id, value in zip(ids, encode_memberships(chosen, judge, ids, until, following), strict=True):
-                yield customer_id.encode(), value
+            ids = self.copy.names(self.copy.slots[of_judge])
+            if writer is None or writer.judge is not judge:
+                writer = MembershipBytes(judge)
+            yield from zip(ids.parts(), writer.write(chosen, ids, until, following), strict=True)
         yield CHECKPOINT_KEY, encode_checkpoint_mark(self.seq, self.marker.changes_next)
 
     def _by_judge(self, rows: Any, changed: Any) -> list[tuple[Any, Any]]:

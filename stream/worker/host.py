@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
-from models.engine import Engine, judge_of
 from models.events import TOPICS
 from stream.codec import vectors
 from stream.codec.definitions import load
@@ -28,7 +27,7 @@ from stream.worker.replica import rule_of
 from stream.worker.steady_clock import SteadyClock
 from stream.worker.training import TOPIC as VECTORS_TOPIC
 from stream.worker.training import TrainerService
-from stream.worker.warm import compile_apart
+from stream.worker.warm import compile_apart, warm
 from stream.worker.watchdog import LOOP, Standing, Watchdog
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Host:
     def warm(self) -> None:
         """Compile the kernel; call before joining the group, so that nobody waits for us."""
         compile_apart()
-        Engine(judge_of(self._definitions, None), 1).warm()
+        warm(self._definitions)
 
     async def start(self) -> None:
         """Connect, read the documents, publish our definitions if they are new."""

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.changes import Change
 from models.clusters.snapshot import Snapshot
+from models.customers.names import Packed, packed
 from models.customers.places import number
 from models.customers.row import DAY_MS, PROFILE_TIME, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.language import string_value
 from models.engine import Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
-from stream.codec.changes import ChangeWriter
+from stream.codec.change_bytes import NOWHERE, ChangeBytes, Source
 from stream.codec.columns import Columns, Refusal, stacked
 from stream.codec.documents import PAYLOAD_BYTES_MAX, encode_dead_letter
 from stream.codec.events import NO_TIME_MS
@@ -96,7 +96,7 @@ class Replica:
         self.stream_ms = 0
         self.epoch = -1
         self.cursor = 0  # slots below it are judged by the rules in force
-        self._writers: tuple[ChangeWriter, ...] = ()
+        self._writers: tuple[ChangeBytes, ...] = ()
         self._document = document
         self._partition_of = partition_of
 
@@ -259,26 +259,36 @@ class Replica:
         engine = self.engine
         assert engine is not None  # noqa: S101 - as above
         outcome = Outcome(first_seq, sample=sample)
-        ids, generation = engine.table.ids(changes["slot"]), engine.adoption.generation
-        columns = [changes[name].tolist() for name in Change._fields]  # a column at a time: a tenth of row by row
-        for customer_id, *values in zip(ids, *columns, strict=True):
-            change = Change(*values)
-            judge = engine.judge if change.generation == generation else engine.older
-            address = None
-            if source is not None and change.event >= 0:
-                address = source[0].address(int(source[1][change.event]), self.partition)
-            value = self._writer(judge).write(change, customer_id, address)
-            outcome.changes.append((customer_id.encode(), value))
-            outcome.marks.append((change.dimension, change.trigger))
+        if len(changes):
+            ids = engine.table.names.packed(changes["slot"])
+            values = self._written(changes, ids, source[0].source(source[1]) if source else NOWHERE)
+            outcome.changes.extend(zip(ids.parts(), values, strict=True))
+            outcome.marks.extend(zip(changes["dimension"].tolist(), changes["trigger"].tolist(), strict=True))
         engine.vacate()
         return outcome
 
-    def _writer(self, judge: Judge) -> ChangeWriter:
+    def _written(self, changes: NDArray[np.void], ids: Packed, source: Source) -> list[bytes]:
+        """The changes' record values, each in the names of the rules that judged it."""
+        engine = self.engine
+        assert engine is not None  # noqa: S101 - as above
+        recent = changes["generation"] == engine.adoption.generation
+        if recent.all():
+            return self._writer(engine.judge).write(changes.view(np.recarray), ids, source)
+        values: list[bytes] = [b""] * len(changes)
+        names = ids.parts()
+        for judge, places in ((engine.older, np.flatnonzero(~recent)), (engine.judge, np.flatnonzero(recent))):
+            theirs = packed([names[i] for i in places.tolist()])
+            found = self._writer(judge).write(changes[places].view(np.recarray), theirs, source)
+            for place, value in zip(places.tolist(), found, strict=True):
+                values[place] = value
+        return values
+
+    def _writer(self, judge: Judge) -> ChangeBytes:
         """What writes the changes in the names of the rules in force, or of those before."""
         for writer in self._writers:
             if writer.judge is judge:
                 return writer
-        self._writers = (ChangeWriter(judge, self.partition), *self._writers[:1])
+        self._writers = (ChangeBytes(judge, self.partition), *self._writers[:1])
         return self._writers[0]
 
     def _sample(self, before_ms: int) -> Sample | None:
@@ -310,9 +320,9 @@ class Joined:
         """(kind, place in its block, why) of the record of row i."""
         return int(self.kind[i]), int(self.rows["record"][i]), Refusal(reason, detail)
 
-    def address(self, i: int, partition: int) -> tuple[str, str, int, int]:
-        """(event id, topic, partition, offset) of row i."""
-        return self.decoded.event_id(i), TOPICS[int(self.kind[i])], partition, int(self.offset[i])
+    def source(self, order: NDArray[np.int64]) -> Source:
+        """Where events in this order of rows come from."""
+        return Source(order, self.rows.view(np.recarray), self.decoded.text, self.kind, self.offset)
 
 
 def attribute_value(value: Any, kind: str) -> float:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.compiled import CACHE
 from models.engine import Engine, judge_of
+from stream.codec import change_bytes, membership_bytes
 from stream.codec.definitions import load
+
+if TYPE_CHECKING:
+    from models.definitions.document import Definitions
 
 
 def compile_apart() -> None:
@@ -17,10 +22,13 @@ def compile_apart() -> None:
         subprocess.run([sys.executable, "-m", "stream.worker.warm"], check=False, cwd=Path(__file__).parents[2])
 
 
-def warm() -> None:
+def warm(definitions: Definitions) -> None:
     """Load or compile every kernel function now."""
-    Engine(judge_of(load("")[0], None), 1).warm()
+    judge = judge_of(definitions, None)
+    Engine(judge, 1).warm()
+    change_bytes.warm(judge)
+    membership_bytes.warm(judge)
 
 
 if __name__ == "__main__":
-    warm()
+    warm(load("")[0])

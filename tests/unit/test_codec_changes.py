@@ -7,19 +7,25 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.changes import TRIGGERS, Change
+from models.changes import CHANGE, TRIGGERS, Change
+from models.customers.names import packed
 from models.customers.row import DAY_MS, LEFT, NEVER_MS
 from models.definitions.document import CLUSTER, Term
 from models.definitions.language import parse
 from models.engine import Judge, judge_of
+from models.events import TOPICS
 from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
-from stream.codec.changes import Address, ChangeWriter
+from stream.codec.change_bytes import ChangeBytes, Source
+from stream.codec.changes import Address, ChangeWriter, number
+from stream.codec.columns import DECODED
 from stream.codec.definitions import plain, shipped_text
+from stream.codec.number_bytes import JSON_PLAIN_MIN, decimal
 from stream.codec.times import iso
 
 SCHEMA_VERSION = 1
@@ -37,6 +43,9 @@ JUDGE = judge_of(
 )
 MS = st.integers(0, 4 * 10**12)
 NUMBERS = st.floats(allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.0, 999_999.0, 1e6, float(ABSENT_MS)])
+ADDRESSES = st.none() | st.tuples(
+    st.text(max_size=9), st.sampled_from(["clicks", "emails"]), st.just(3), st.integers(0, 2**50)
+)
 TERMS = st.integers(-1, len(JUDGE.terms) - 1)
 
 
@@ -73,14 +82,48 @@ def changes(draw: st.DrawFn) -> Change:
 @given(
     changes(),
     st.text(min_size=1, max_size=12),
-    st.none()
-    | st.tuples(st.text(max_size=9), st.sampled_from(["clicks", "emails"]), st.integers(0, 9), st.integers(0, 2**50)),
+    ADDRESSES,
 )
 def test_the_pieces_are_the_plain_encoder_s_bytes(change: Change, customer_id: str, address: Address | None) -> None:
     """For every kind of change, name, number and absence."""
     assert ChangeWriter(JUDGE, 3).write(change, customer_id, address) == reference(
         change, JUDGE, 3, customer_id, address
     )
+
+
+@settings(max_examples=300)  # three changes in each: rare numbers are what this is for
+@given(st.lists(st.tuples(changes(), ADDRESSES), min_size=1, max_size=3), st.text(min_size=1, max_size=12))
+def test_compiled_code_writes_the_same_bytes(found: list[tuple[Change, Address | None]], customer_id: str) -> None:
+    """Many at once, with and without an event, whatever needs escaping or care."""
+    found = [(one._replace(event=-1 if address is None else i), address) for i, (one, address) in enumerate(found)]
+    records = np.zeros(len(found), CHANGE)
+    for i, (one, _) in enumerate(found):
+        records[i] = tuple(one)
+    ids = packed([customer_id.encode()] * len(found))
+    values = ChangeBytes(JUDGE, 3).write(records.view(np.recarray), ids, source_of([address for _, address in found]))
+    assert values == [reference(one, JUDGE, 3, customer_id, address) for one, address in found]
+
+
+@given(st.floats(1e-9, 2e6) | st.decimals("0.00001", "999999", places=7).map(float) | st.floats(allow_infinity=False))
+def test_numbers_round_as_python_does(x: float) -> None:
+    """Six significant digits in JSON, or not sure; never sure and another."""
+    out = np.zeros(64, np.uint8)
+    end = decimal(out, 0, x, JSON_PLAIN_MIN, 1)
+    assert end < 0 or out[:end].tobytes().decode() == number(x)
+    assert end >= 0 or not 1e-9 <= abs(x) < 1e6 or round(x * 1e12) % 5 == 0  # sure of all that has no half
+
+
+def source_of(addresses: list[Address | None]) -> Source:
+    """The events of these addresses as a batch holds them, in another order than they are applied in."""
+    count = len(addresses)
+    order, rows = np.arange(count)[::-1].copy(), np.zeros(count, DECODED)
+    kind, offset, text = np.zeros(count, np.int64), np.zeros(count, np.int64), b""
+    for address, row in zip(addresses, order.tolist(), strict=True):
+        if address is not None:
+            event_id = address[0].encode()
+            rows["event"][row] = len(text), len(event_id)
+            kind[row], offset[row], text = TOPICS.index(address[1]), address[3], text + event_id
+    return Source(order, rows.view(np.recarray), np.array(list(text), np.uint8), kind, offset)
 
 
 def test_what_was_written_before_changes_nothing() -> None:

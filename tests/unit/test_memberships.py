@@ -10,16 +10,19 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.customers.names import pack
 from models.customers.places import numbers
 from models.customers.row import DAY_MS, NEVER_MS, SINCE_TIMES
 from models.definitions.document import CLUSTER
 from models.times import iso_times
+from stream.codec.membership_bytes import MembershipBytes
 from stream.codec.memberships import encode_memberships
 from stream.codec.times import iso
 from tests.core import T0, Core, random_events, snapshot
 
 CUSTOMERS = 60
 IDS = [f'c"{n}\\ é\x07' for n in range(CUSTOMERS)]
+PLAIN = [f"c{n} ü" * (n % 3) + (IDS[n] if n % 7 == 0 else f"c{n}") for n in range(CUSTOMERS)]  # most need no escaping
 
 
 def described(core: Core, slot: int, until: list[int], following: list[int]) -> dict[str, Any]:
@@ -53,6 +56,10 @@ def test_columns_give_what_values_give() -> None:
         core.apply(random_events(5, 900, CUSTOMERS, T0, 200 * DAY_MS))
         until, following = core.outlook()
         found = list(encode_memberships(core.rows, core.judge, IDS[: len(core.rows)], until, following))
+        several = pack(PLAIN[: len(core.rows)])
+        quickly = MembershipBytes(core.judge).write(core.rows.view(np.recarray), several, until, following)
+        slowly = encode_memberships(core.rows, core.judge, several.strings(), until, following)
+        assert quickly == list(slowly)
         wanted = [described(core, i, until[i].tolist(), following[i].tolist()) for i in range(len(core.rows))]
         assert found == [orjson.dumps(one) for one in wanted]
         assert not list(encode_memberships(core.rows[:0], core.judge, [], until[:0], following[:0]))
