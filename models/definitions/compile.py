@@ -109,11 +109,15 @@ def _reading(term: Term) -> tuple[int, int, int]:
 
 
 def _term_record(term: Term, readings: dict[tuple[int, int, int], int]) -> tuple[int, int, float, float]:
-    feature = term.feature
-    threshold = term.threshold * feature.per_unit
-    if feature.per_unit != 1.0:
-        threshold = round(threshold, 6)  # 19.99 is 1999 cents and not a hair less; a tenth of a day whole milliseconds
-    return readings[_reading(term)], OPS.index(term.op), threshold, feature.per_unit
+    return readings[_reading(term)], OPS.index(term.op), native_threshold(term), term.feature.per_unit
+
+
+def native_threshold(term: Term) -> float:
+    """What the kernel compares with: ms, cents, counts."""
+    threshold = term.threshold * term.feature.per_unit
+    if term.feature.per_unit == 1.0:
+        return threshold
+    return round(threshold, 6)  # 19.99 is 1999 cents and not a hair less; a tenth of a day whole milliseconds
 
 
 def _terms_of(dimension: Dimension, places: dict[Term, int]) -> list[int]:

@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import json
-import re
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream.codec.definitions import Finding, check, plain, shipped_text, text_of
-from stream.errors import SegstreamError
+from models.definitions.analysis.remarks import ERROR, WARNING
+from stream.codec.definitions import Finding, plain, shipped_text
+from stream.definitions.formats import Format, Verdict, github_of, junit_of, line_of
+from stream.definitions.snippets import SHIPPED, snippets_of
 
 if TYPE_CHECKING:
     from models.definitions.document import Definitions, Dimension
 
 app = typer.Typer(help="Check a segments.yaml.")
 
-MARKDOWN = (".md", ".markdown")
-SHIPPED = "shipped definitions"
 WIDTH = 100  # of the summary: fits beside an editor
-_FENCE = re.compile(r"^(?P<indent>[ ]*)```ya?ml[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
-_HAS_DIMENSIONS = re.compile(r"^[ ]*dimensions:", re.MULTILINE)
-
-
-class Format(enum.StrEnum):
-    """How findings are printed: for people, for programs, as annotations of a pull request."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """One definitions document of a file, and where in the file it begins (lines and columns from 0)."""
-
-    text: str
-    line: int = 0
-    column: int = 0
-
-    def findings(self) -> list[Finding]:
-        """What is wrong with it, at the places of the file."""
-        return [
-            dataclasses.replace(found, line=found.line + self.line, column=found.column + self.column)
-            for found in check(self.text)
-        ]
 
 
 @app.command(name="check")
@@ -59,57 +28,52 @@ def check_file(
         str, typer.Argument(metavar="FILE", help="A YAML file, or Markdown with YAML in fences; none: the shipped.")
     ] = "",
     form: Annotated[Format, typer.Option("--format", help="How to print what was found.")] = Format.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
 ) -> None:
     """Say what is wrong with a definitions file, with line and column, or what it declares.
 
-    In Markdown every ```yaml fence with `dimensions:` is checked. Exit code 1 if something is wrong.
+    What is valid is looked through for conditions that can never hold, segments that nobody can enter, and exits
+    tighter than entries. In Markdown every ```yaml fence with `dimensions:` is checked. Exit code 1 if something is
+    wrong.
     """
     snippets = snippets_of(file)
     name = file or SHIPPED
     found = [one for snippet in snippets for one in snippet.findings()]
+    fatal = {ERROR, WARNING} if strict else {ERROR}
+    failed = any(one.level in fatal for one in found)
+    documents = [] if any(one.level == ERROR for one in found) else [summary(snippet.text) for snippet in snippets]
     if form is Format.JSON:
-        documents = [] if found else [summary(snippet.text) for snippet in snippets]
         findings = [dataclasses.asdict(one) for one in found]
         typer.echo(json.dumps({"file": name, "findings": findings, "documents": documents}))
+    elif form is Format.JUNIT:
+        typer.echo(junit_of(name, _verdicts(name, found, fatal)))
     else:
         for one in found:
-            typer.echo(_github(name, one) if form is Format.GITHUB else _line(name, one))
-        if not found:
-            for snippet in snippets:
-                typer.echo(_declared(name, summary(snippet.text)))
-    if found:
+            text = f"{one.path}: {one.problem}" if one.path else one.problem
+            annotation = github_of(name, one.line, one.column, one.level, text)
+            typer.echo(annotation if form is Format.GITHUB else line_of(name, one))
+        for document in documents:
+            typer.echo(_declared(name, document))
+    if failed:
         raise typer.Exit(1)
+
+
+def _verdicts(file: str, found: list[Finding], fatal: set[str]) -> list[Verdict]:
+    """Findings for a build server; a file without any is one thing that passed."""
+    told = [
+        Verdict(
+            f"{one.rule}: {one.path}", f"{file}:{one.line}",
+            failure=one.problem if one.level in fatal else "", note="" if one.level in fatal else one.problem,
+        )
+        for one in found
+    ]  # fmt: skip
+    return told or [Verdict("check", file)]
 
 
 @app.command()
 def show() -> None:
     """Print the shipped definitions: a file to begin your own with."""
     typer.echo(shipped_text(), nl=False)
-
-
-def snippets_of(file: str) -> list[Snippet]:
-    """Return the definitions documents of a file.
-
-    Raises
-    ------
-    SegstreamError : the file cannot be read, or it is Markdown without any.
-    """
-    text = text_of(file)
-    if Path(file).suffix.lower() not in MARKDOWN:
-        return [Snippet(text)]
-    found = list(_fenced(text))
-    if not found:
-        raise SegstreamError(
-            f"{file} holds no definitions", "put them in a ```yaml fence with a `dimensions:` key, or give a YAML file"
-        )
-    return found
-
-
-def _fenced(text: str) -> Iterator[Snippet]:
-    for match in _FENCE.finditer(text):
-        if _HAS_DIMENSIONS.search(match["text"]):
-            indent = len(match["indent"])
-            yield Snippet(textwrap.dedent(match["text"]), text.count("\n", 0, match.start("text")), indent)
 
 
 def summary(text: str) -> dict[str, Any]:
@@ -149,15 +113,3 @@ def _declared(file: str, document: dict[str, Any]) -> str:
         for name, text in rows
     ]
     return "\n".join([f"{told}, digest {document['digest']}", *lines])
-
-
-def _line(file: str, found: Finding) -> str:
-    where = f"{found.path}: " if found.path else ""
-    return f"{file}:{found.line}:{found.column}: {where}{found.problem}"
-
-
-def _github(file: str, found: Finding) -> str:
-    """A workflow command: its message must not hold a line break, nor a bare percent sign."""
-    text = f"{found.path}: {found.problem}" if found.path else found.problem
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::error file={file},line={found.line},col={found.column}::{text}"

@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from models.clusters.snapshot import Snapshot, from_document, to_document
+from models.definitions.analysis.remarks import ERROR, remarks_on
 from models.definitions.document import Definitions
 from models.definitions.language import DefinitionError, parse
 from stream.errors import SegstreamError
@@ -25,12 +26,14 @@ NODES_MAX = 100_000  # of a definitions file with its aliases written out: a tho
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A mistake in a definitions file, where an editor can go to it (lines and columns from 1)."""
+    """A mistake in a definitions file, or an oddity, where an editor can go to it (lines and columns from 1)."""
 
     path: str
     problem: str
     line: int
     column: int
+    level: str = ERROR
+    rule: str = "invalid"
 
 
 def shipped_text() -> str:
@@ -97,11 +100,21 @@ def check(text: str) -> list[Finding]:
     try:
         parse(plain(text))
     except DefinitionError as error:
-        line, column = _place(tree, error.path)
+        line, column, _ = _place(tree, error.path)
         return [Finding(error.path, error.problem, line, column)]
     except orjson.JSONEncodeError as error:
         return [Finding("", f"holds something that is no text, number, list or mapping: {error}", 1, 1)]
     return []
+
+
+def remarks(text: str) -> list[Finding]:
+    """What is odd about a text in which nothing is wrong: see models/definitions/analysis."""
+    tree = _yaml(text, "rt")
+    found = []
+    for one in remarks_on(parse(plain(text))):
+        line, column, path = _place(tree, one.path)
+        found.append(Finding(path, one.problem, line, column, one.level, one.rule))
+    return found
 
 
 def _yaml(text: str, kind: str) -> Any:
@@ -109,20 +122,20 @@ def _yaml(text: str, kind: str) -> Any:
     return YAML(typ=kind, pure=True).load(text)  # YAML 1.2: `no` is a word and not false
 
 
-def _place(tree: Any, path: str) -> tuple[int, int]:
-    """Line and column, from 1, of the nearest node on the way to `path`."""
-    line, column = 0, 0
+def _place(tree: Any, path: str) -> tuple[int, int, str]:
+    """Line and column, from 1, of the nearest node on the way to `path`, and the way that the text has."""
+    line, column, way = 0, 0, ""
     node = tree
     for part in path.replace("[", ".[").split("."):
         if isinstance(node, CommentedMap) and part in node:
             line, column = node.lc.key(part)
-            node = node[part]
+            way, node = f"{way}.{part}", node[part]
         elif isinstance(node, CommentedSeq) and part.startswith("[") and int(part[1:-1]) < len(node):
             line, column = node.lc.item(int(part[1:-1]))
-            node = node[int(part[1:-1])]
+            way, node = f"{way}{part}", node[int(part[1:-1])]
         else:
             break
-    return line + 1, column + 1
+    return line + 1, column + 1, way.lstrip(".")
 
 
 def decode_definitions(value: bytes) -> Definitions:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from stream.cli import main
 from stream.codec.definitions import check, shipped_text
+from stream.definitions.formats import Verdict, junit_of
 
 GOOD = """\
 version: 1
@@ -26,6 +28,8 @@ dimensions:
         when: recent_orders in 30 days >= 2
       - name: rarely
         when: {all: [orders >= 1, profile.plan == "pro"]}
+      - name: rest
+        when: always
 """
 BAD = GOOD.replace("orders >= 1", "ordrs >= 1")
 BAD_LINE = 1 + BAD[: BAD.index("when: {all")].count("\n")
@@ -121,7 +125,7 @@ def test_json_holds_findings_or_what_is_declared(
     right = json.loads(capsys.readouterr().out)
     assert right.keys() == wrong.keys()
     assert right["findings"] == []
-    assert right["documents"][0]["dimensions"] == {"buying": ["often", "rarely"]}
+    assert right["documents"][0]["dimensions"] == {"buying": ["often", "rarely", "rest"]}
     assert right["documents"][0]["features"] == ["orders", "profile.plan", "recent_orders"]
     assert right["documents"][0]["attributes"] == {"plan": "string"}
 
@@ -138,6 +142,50 @@ def test_an_unknown_format_is_broken_usage(capsys: pytest.CaptureFixture[str]) -
     """The formats there are, are told."""
     assert main(["definitions", "check", "--format", "xml"]) == 2
     assert "github" in capsys.readouterr().err
+
+
+ODD = GOOD.replace("recent_orders in 30 days >= 2", "{any: [orders >= 2, orders < 0]}")
+NOBODY = GOOD.replace("orders >= 1, ", "recent_orders in 60 days >= 3, recent_orders in 30 days >= 4, ")
+
+
+def test_a_condition_without_effect_warns_and_fails_when_strict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Valid but odd: told with its place, and what is declared beside it; exit code 1 only with --strict."""
+    file = tmp_path / "odd.yaml"
+    file.write_text(ODD, "utf-8")
+    assert main(["definitions", "check", str(file)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    line = 1 + ODD[: ODD.index("when: {any")].count("\n")
+    column = ODD.splitlines()[line - 1].index("orders < 0") + 1
+    place = "dimensions.buying.segments[0].when.any[1]"
+    assert shown[0] == f"{file}:{line}:{column}: warning: {place}: can never hold: orders is at least 0"
+    assert shown[1].startswith(f"{file}: 1 dimension, 3 segments")
+    assert main(["definitions", "check", str(file), "--strict"]) == 1
+    assert main(["definitions", "check", str(file), "--strict", "--format", "github"]) == 1
+    assert f"::warning file={file},line={line},col={column}::" in capsys.readouterr().out
+
+
+def test_a_segment_nobody_can_enter_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever bought so often is in the first segment before: an error, and JUnit counts it as a failure."""
+    file = tmp_path / "nobody.yaml"
+    file.write_text(NOBODY, "utf-8")
+    assert main(["definitions", "check", str(file), "--format", "junit"]) == 1
+    suite = ET.fromstring(capsys.readouterr().out)[0]  # noqa: S314 - our own
+    failed = [case.attrib["name"] for case in suite if case.find("failure") is not None]
+    assert failed == ["shadowed: dimensions.buying.segments[1]"]
+    assert suite.attrib["failures"] == "1"
+    assert main(["definitions", "check", "--format", "junit"]) == 0
+    suite = ET.fromstring(capsys.readouterr().out)[0]  # noqa: S314 - our own
+    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("1", "0")
+
+
+def test_junit_can_hold_whatever_a_message_says() -> None:
+    """Signs that XML cannot write are replaced, the others escaped: a build server reads the file."""
+    told = junit_of('a<b>&"', [Verdict("na\x00me", "x:1", failure="first \x1b\nsecond \ud800 <>", note="\ufffe")])
+    failure = ET.fromstring(told.encode()).find(".//failure")  # noqa: S314 - our own
+    assert failure is not None
+    assert failure.text == "first ?\nsecond ? <>"
 
 
 def test_show_prints_the_shipped_file(capsys: pytest.CaptureFixture[str]) -> None:
