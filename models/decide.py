@@ -9,7 +9,7 @@ from models.clusters.assign import nearest, place_of
 from models.compiled import kernel
 from models.customers.places import number, put
 from models.customers.row import GONE, LEFT, NEVER_MS, REVIEW, SINCE_TIMES
-from models.definitions.evaluate import answer, due_ms, judge
+from models.definitions.evaluate import answer, due_ms, judge, tell
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast, leaves_ms
 from models.workspace import DECISIONS, DEPARTURES, SEQ, SUPPRESSED
@@ -43,7 +43,8 @@ def decide(
     counters[DECISIONS] += 1
     judge(row, now, plan, model, work.values, work.truth)
     first = filled
-    for d in range(len(plan.dimensions)):
+    for i in range(len(plan.order)):
+        d = plan.order[i]
         current = int(row.segment[d])
         if plan.dimensions[d].is_cluster:
             if not look:
@@ -70,6 +71,7 @@ def decide(
             explain_cluster(change, before, model, work)
         else:
             explain_rules(change, plan, work)
+            tell(plan, d, new, work.values, work.truth)
     _settle_changes(row, now, look, rules, work, changes, first, filled)
     return filled
 

@@ -10,7 +10,7 @@ from models.clusters.assign import place_of
 from models.compiled import kernel
 from models.customers.row import GONE
 from models.definitions.evaluate import EQ, GE, GT, NE, PRESENT, answer
-from models.features.catalogue import ATTRIBUTE, COUNT
+from models.features.catalogue import ANSWER, ATTRIBUTE, COUNT
 from models.features.compute import vector
 
 
@@ -52,7 +52,8 @@ def _relative(plan: Any, k: int, difference: float) -> float:
     """A difference in units of the threshold; 1.0 where near and far mean nothing (names, absence)."""
     term = plan.terms[k]
     named = term.op == EQ or term.op == NE or term.op == PRESENT  # noqa: PLR1714 - numba compiles `in` slower
-    if math.isnan(difference) or (named and plan.readings[term.reading].kind == ATTRIBUTE):
+    kind = plan.readings[term.reading].kind
+    if math.isnan(difference) or (named and (kind == ATTRIBUTE or kind == ANSWER)):  # noqa: PLR1714, SIM109 - as above
         return 1.0
     return abs(difference) / max(abs(term.threshold), term.per_unit)  # type: ignore[no-any-return]  # fields of numpy records
 

@@ -7,7 +7,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.places import number
-from models.definitions.evaluate import answer, dimension_deadline, judge_dimension
+from models.definitions.evaluate import answer, dimension_deadline, judge_dimension, tell
 
 STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
 UNKNOWN = -1  # no following segment is known
@@ -32,6 +32,8 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
     if plan.dimensions[d].is_cluster:
         review = number(row, r.REVIEW)
         return (min(review, leaves), UNKNOWN) if review > 0 else (leaves, UNKNOWN)
+    if plan.dimensions[d].chain[1] - plan.dimensions[d].chain[0] > 1:
+        return _forecast_chain(row, now, d, leaves, rules, work)
     dwell_ends = 0
     if current > 0:
         dwell_ends = (
@@ -51,6 +53,49 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
             return at, new
         t = at
     return t, UNKNOWN
+
+
+@kernel
+def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: Any) -> tuple[int, int]:
+    """As forecast, of a dimension that hangs on others: these go through their own changes meanwhile."""
+    plan, model = rules.plan, rules.model[0]
+    first, last = plan.dimensions[d].chain[0], plan.dimensions[d].chain[1]
+    for i in range(first, last):
+        j = plan.chains[i]
+        work.codes_ahead[j] = row.segment[j]
+        work.ends_ahead[j] = number(row, r.SINCE_TIMES + j) + _dwell_ms(plan, j, int(row.segment[j]))
+        judge_dimension(row, now, plan, model, j, work.values_ahead, work.truth_ahead)
+    t = now
+    for _ in range(STEPS_MAX):
+        at = r.NEVER_MS
+        for i in range(first, last):
+            j = plan.chains[i]
+            at = min(at, dimension_deadline(row, t, plan, model, j, work.values_ahead))
+            if work.ends_ahead[j] > t:
+                at = min(at, work.ends_ahead[j])
+        if at >= leaves:
+            return leaves, UNKNOWN
+        for i in range(first, last):
+            judge_dimension(row, at, plan, model, plan.chains[i], work.values_ahead, work.truth_ahead)
+        for i in range(first, last):
+            tell(plan, plan.chains[i], work.codes_ahead[plan.chains[i]], work.values_ahead, work.truth_ahead)
+        for i in range(first, last):
+            j = plan.chains[i]
+            new = answer(plan, j, work.codes_ahead[j], work.truth_ahead, work.stack)
+            if new == work.codes_ahead[j] or at < work.ends_ahead[j]:
+                continue
+            if j == d:
+                return at, new
+            work.codes_ahead[j] = new
+            work.ends_ahead[j] = at + _dwell_ms(plan, j, new)
+            tell(plan, j, new, work.values_ahead, work.truth_ahead)
+        t = at
+    return t, UNKNOWN
+
+
+@kernel
+def _dwell_ms(plan: Any, d: int, code: int) -> int:
+    return plan.segments[plan.dimensions[d].segments[0] + code - 1].dwell_ms if code > 0 else 0
 
 
 @kernel

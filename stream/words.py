@@ -77,6 +77,7 @@ _MOVES: Final[Mapping[str, tuple[str, str, str]]] = {
     "open_rate": ("opening more of the e-mails", "opening fewer of the e-mails", "share of e-mails opened"),
     "cart_rate": ("filling the cart more", "filling the cart less", "filling of the cart"),
 }
+_SEQUENCE = re.compile("days_from_(?P<first>[a-z_]+)_to_(?P<second>[a-z_]+)")
 _WINDOW = re.compile(r"^(?:recent_)?(?P<base>\w+?)(?:_| in )(?P<count>\d+)\s?(?P<unit>d|h|m|days?|hours?|minutes?)$")
 _WINDOW_UNITS = {"d": "day", "h": "hour", "m": "minute"}
 _TRIGGERS: Final[Mapping[str, str]] = {
@@ -146,6 +147,8 @@ def phrase(feature: str, before: object, after: object) -> str:
     >>> phrase("spend", 950.0, 1204.5)
     'spend 1,204.50 (was 950)'
     """
+    if found := _SEQUENCE.match(feature):
+        return _sequence(spaced(found["first"]), spaced(found["second"]), after)
     if feature.startswith("days_since_") and feature not in _SPANS:
         return _since(feature, before, after)
     if not _is_number(after):
@@ -155,6 +158,13 @@ def phrase(feature: str, before: object, after: object) -> str:
     if feature in _SPANS:
         return _span(_SPANS[feature], was, now)
     return _quantity(feature, was, now)
+
+
+def _sequence(first: str, second: str, after: object) -> str:
+    """How long after the newest of the one the other came."""
+    if not _is_number(after):
+        return f"no {second} since the {first}"
+    return f"{second} {duration(float(after))} after the {first}"  # type: ignore[arg-type] # _is_number says so
 
 
 def _quantity(feature: str, was: float | None, now: float) -> str:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.definitions.dependencies import ancestors, evaluation_order
 from models.definitions.document import CLUSTER, All, Condition, Definitions, Dimension, Not, Term
 from models.definitions.language import NESTING_MAX, OPS
+from models.features.catalogue import ANSWER
 
 AND, OR, NOT, TRUE = -1, -2, -3, -4  # operators of the postfix code; numbers from 0 on are terms
-STACK_MAX = NESTING_MAX + 1  # booleans pending while a condition is evaluated: one a level, and one
+STACK_MAX = NESTING_MAX + 2  # booleans pending while a condition is evaluated: one a level, a range's, and one
 
 READING = np.dtype([("kind", "i8"), ("source", "i8"), ("window_ms", "i8")])  # a feature, read once a decision
 TERM = np.dtype([("reading", "i8"), ("op", "i8"), ("threshold", "f8"), ("per_unit", "f8")])
@@ -25,12 +27,17 @@ DIMENSION = np.dtype(
         ("margin", "f8"),
         ("review_ms", "i8"),
         ("dwell_ms", "i8"),  # of clusters; segments have their own
+        ("chain", "i8", (2,)),  # [from, to) in `chains`: the dimensions it hangs on, in order, and itself
+        ("readers", "i8", (2,)),  # [from, to) in `readers`: the terms that hang on it
     ]
 )
 
 
 class Plan(NamedTuple):
-    """Definitions as the kernel reads them. `used` lists, for each dimension, the terms it depends on."""
+    """Definitions as the kernel reads them. `used` lists, for each dimension, the terms it depends on.
+
+    `order` is that in which dimensions are judged: each after those it hangs on.
+    """
 
     readings: NDArray[np.void]
     terms: NDArray[np.void]
@@ -38,6 +45,9 @@ class Plan(NamedTuple):
     segments: NDArray[np.void]
     dimensions: NDArray[np.void]
     used: NDArray[np.int64]
+    order: NDArray[np.int64]
+    chains: NDArray[np.int64]
+    readers: NDArray[np.int64]
 
 
 class _Writer:
@@ -76,7 +86,7 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
     """Return the arrays, and the terms in the order of their numbers (for words and reasons)."""
     writer = _Writer()
     segments: list[tuple[tuple[int, int], tuple[int, int], int]] = []
-    dimensions: list[tuple[tuple[int, int], tuple[int, int], bool, float, int, int]] = []
+    dimensions: list[tuple[Any, ...]] = []
     used: list[int] = []
     for dimension in definitions.dimensions:
         first, first_used = len(segments), len(used)
@@ -84,8 +94,9 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         used.extend(_terms_of(dimension, writer.places))
         dimensions.append(
             ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
-             dimension.review_ms, dimension.dwell_ms)
+             dimension.review_ms, dimension.dwell_ms, (0, 0), (0, 0))
         )  # fmt: skip
+    order, chains, readers = _dependencies(definitions, writer.terms, dimensions)
     plan = Plan(
         readings=_records(list(writer.readings), READING),
         terms=_records([_term_record(term, writer.readings) for term in writer.terms], TERM),
@@ -93,8 +104,27 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         segments=_records(segments, SEGMENT),
         dimensions=_records(dimensions, DIMENSION),
         used=np.array(used or [0], np.int64),
+        order=np.array(order, np.int64),
+        chains=np.array(chains, np.int64),
+        readers=np.array(readers or [0], np.int64),
     )
     return plan, tuple(writer.terms)
+
+
+def _dependencies(
+    definitions: Definitions, terms: Sequence[Term], dimensions: list[tuple[Any, ...]]
+) -> tuple[list[int], list[int], list[int]]:
+    """(order, chains, readers), whose spans are written into the records of `dimensions`."""
+    order = evaluation_order(definitions.dimensions)
+    chains: list[int] = []
+    readers: list[int] = []
+    for d, record in enumerate(dimensions):
+        above = ancestors(definitions.dimensions, d)
+        first, first_reader = len(chains), len(readers)
+        chains.extend(one for one in order if one == d or one in above)
+        readers.extend(k for k, term in enumerate(terms) if term.feature.kind == ANSWER and term.feature.source == d)
+        dimensions[d] = (*record[:-2], (first, len(chains)), (first_reader, len(readers)))
+    return order, chains, readers
 
 
 def _records(values: Sequence[Any], dtype: np.dtype[np.void]) -> NDArray[np.void]:

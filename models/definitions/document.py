@@ -8,7 +8,9 @@ from models.customers.row import DAY_MS
 from models.features.catalogue import Feature
 
 RULES, CLUSTER = "rules", "cluster"
-HOUR_MS = DAY_MS // 24  # the smallest unit of a window
+HOUR_MS = DAY_MS // 24
+MINUTE_MS = HOUR_MS // 60  # the smallest unit of a window
+_UNITS = ((DAY_MS, "days"), (HOUR_MS, "hours"), (MINUTE_MS, "minutes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,8 @@ class Term:
         """The feature as people name it: "recent_orders in 30 days"."""
         if not self.window_ms:
             return self.feature.name
-        count, unit = (
-            (self.window_ms // DAY_MS, "days") if self.window_ms % DAY_MS == 0 else (self.window_ms // HOUR_MS, "hours")
-        )
-        return f"{self.feature.name} in {count} {unit}"
+        unit_ms, unit = next(entry for entry in _UNITS if self.window_ms % entry[0] == 0)
+        return f"{self.feature.name} in {self.window_ms // unit_ms} {unit}"
 
 
 @dataclass(frozen=True, slots=True)

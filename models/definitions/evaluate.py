@@ -12,9 +12,11 @@ from models.customers.places import number
 from models.definitions.compile import AND, NOT, OR, TRUE
 from models.exact_math import log2
 from models.features import catalogue as c
-from models.features.compute import kept_count, kept_ms, value
+from models.features.compute import kept_count, kept_ms, usual_gap_ms, value
 
 WAIT_MS_MAX = 4e15  # a hundred thousand years: not worth a deadline, and near the end of integer arithmetic
+# A trend is a ratio of two decayed sums: it decays by itself, with the difference of their rates.
+TREND_HALF_LIFE_MS = 1.0 / (1.0 / r.HALF_LIFE_MS[r.CLICKS_1D] - 1.0 / r.HALF_LIFE_MS[r.CLICKS_7D])
 GE, LE, EQ, NE, GT, LT, PRESENT = range(7)  # the order of language.OPS
 
 
@@ -58,6 +60,17 @@ def judge_dimension(row: Any, now: int, plan: Any, model: Any, d: int, values: A
         term = plan.terms[k]
         reading = plan.readings[term.reading]
         values[term.reading] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
+        truth[k] = compare(values[term.reading], term.op, term.threshold)
+
+
+@kernel
+def tell(plan: Any, d: int, code: int, values: Any, truth: Any) -> None:
+    """Let the terms that hang on dimension d know its answer, before the dimensions that use them are judged."""
+    readers = plan.dimensions[d].readers
+    for i in range(readers[0], readers[1]):
+        k = plan.readers[i]
+        term = plan.terms[k]
+        values[term.reading] = float(code)
         truth[k] = compare(values[term.reading], term.op, term.threshold)
 
 
@@ -107,7 +120,11 @@ def deadline(row: Any, now: int, plan: Any, k: int, values: Any, model: Any) -> 
     if reading.kind == c.SINCE:
         return _since_deadline(now, values[term.reading], term)
     if reading.kind == c.DECAYED:
-        return _decay_deadline(now, values[term.reading], reading.source, term.threshold)
+        return _decay_deadline(now, values[term.reading], HALF_LIFE_MS[reading.source], term.threshold)
+    if reading.kind == c.TREND:
+        return _decay_deadline(now, values[term.reading], TREND_HALF_LIFE_MS, term.threshold)
+    if reading.kind == c.PACE:
+        return _pace_deadline(row, now, term.threshold)
     return _reading_deadline(row, now, reading, model)
 
 
@@ -125,13 +142,25 @@ def _since_deadline(now: int, x: float, term: Any) -> int:
 
 
 @kernel
-def _decay_deadline(now: int, x: float, source: int, threshold: float) -> int:
+def _decay_deadline(now: int, x: float, half_life_ms: float, threshold: float) -> int:
     if threshold <= 0.0 or x < threshold:
         return r.NEVER_MS
-    wait = HALF_LIFE_MS[source] * log2(x / threshold)
+    wait = half_life_ms * log2(x / threshold)
     if wait > WAIT_MS_MAX:
         return r.NEVER_MS
-    return now + max(1, math.floor(wait * (1.0 - 1e-12)))  # type: ignore[no-any-return]  # a hair early: decided again, never late
+    return now + max(1, math.floor(wait * (1.0 - 1e-12)))  # a hair early: decided again, never late
+
+
+@kernel
+def _pace_deadline(row: Any, now: int, threshold: float) -> int:
+    wait = usual_gap_ms(row) * threshold
+    if wait > WAIT_MS_MAX or wait <= 0.0:
+        return r.NEVER_MS
+    crosses = number(row, r.LAST_ORDER) + math.floor(wait)
+    for extra in range(-1, 3):  # rounding of the quotient: a hair early, decided again, never late
+        if crosses + extra > now:
+            return crosses + extra
+    return r.NEVER_MS
 
 
 @kernel
@@ -171,6 +200,6 @@ def due_ms(row: Any, now: int, plan: Any, model: Any, values: Any) -> int:
         earliest = min(earliest, _reading_deadline(row, now, plan.readings[k], model))
     for k in range(len(plan.terms)):
         kind = plan.readings[plan.terms[k].reading].kind
-        if kind == c.SINCE or kind == c.DECAYED:  # noqa: PLR1714 - as above
+        if kind == c.SINCE or kind == c.DECAYED or kind == c.TREND or kind == c.PACE:  # noqa: PLR1714 - as above
             earliest = min(earliest, deadline(row, now, plan, k, values, model))
     return earliest

@@ -1,13 +1,6 @@
 """From the plain values of a YAML or JSON document to Definitions; every mistake is named with its place.
 
-The grammar of a condition:
-
-    orders >= 3                          a feature, an operator, a number (days, money or a count)
-    recent_orders in 30 days >= 3        a feature over a sliding window
-    profile.country == "France"          a profile attribute declared under `attributes`
-    profile.country present              an attribute that is there
-    always                               true
-    {all: [...]}  {any: [...]}  {not: ...}
+A condition is a comparison (comparison.py), or {all: [...]}, {any: [...]} or {not: ...} of conditions.
 """
 
 from __future__ import annotations
@@ -16,11 +9,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any as Value
 
 from models.customers.row import DAY_MS, DIMENSIONS_MAX
+from models.definitions.comparison import OPS, Scope, read
+from models.definitions.dependencies import evaluation_order, terms_of
 from models.definitions.document import (
     CLUSTER,
     RULES,
@@ -31,46 +24,20 @@ from models.definitions.document import (
     Dimension,
     Not,
     Segment,
-    Term,
 )
+from models.definitions.mistake import DefinitionError, nearest
+from models.definitions.strings import string_value
 from models.events import ATTRIBUTES_MAX
-from models.features.catalogue import ABSENT_MS, ATTRIBUTE, BY_NAME, DECAYED, KEPT, WINDOW_COUNT, Feature
 
-OPS = (">=", "<=", "==", "!=", ">", "<", "present")
+__all__ = ["OPS", "DefinitionError", "digest", "parse", "string_value"]
+
 SEGMENTS_MAX = 32  # in one dimension: more cannot be told apart, and flips grow with every border
 NESTING_MAX = 8  # levels of all, any, not and the comparison itself: deeper is not read by anyone
 TERMS_MAX = 4096  # comparisons in a document: 16 dimensions of 32 segments with eight each
-THRESHOLD_MAX = 1e15  # in the units a row keeps (ms, cents): sums with times stay exact, in doubles and in 64 bits
-DECAYED_MIN = 1e-6  # what a decayed sum is compared with: below it a single click would count for years
 CUT_MAX = 1e9  # days, orders or money: times a day in ms still far within 64 bits
 CUTS = {"recency_days": 4, "orders": 4, "spend": 4, "value": 3}  # quintile borders; 50, 80 and 95 % of buyers
-UNITS_MS = {"hour": DAY_MS // 24, "day": DAY_MS, "week": 7 * DAY_MS}
-ALWAYS = All(())
 _NAME = re.compile(r"[a-z][a-z0-9_ '&-]{0,39}")
-_TERM = re.compile(
-    r"(?P<feature>[a-z_]\w*(?:\.\w+)?)"
-    r"(?:\s+in\s+(?P<span>[0-9]{1,7})\s+(?P<unit>hour|day|week)s?)?"
-    r"(?:\s*(?P<op>>=|<=|==|!=|>|<)\s*(?P<value>.*)|\s+present)"
-)
-_NUMBER = re.compile(r"(?P<number>-?[0-9]{1,16}(?:\.[0-9]{1,16})?)(?P<days>\s+days?)?")
 _ATTRIBUTE = re.compile(r"\w{1,40}")
-
-
-class DefinitionError(ValueError):
-    """A mistake in a document: `path` leads to it ("dimensions.lifecycle.segments[2].when")."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}" if path else problem)
-        self.path = path
-        self.problem = problem
-
-
-@dataclass(slots=True)
-class _Scope:
-    """What conditions may name, and how many comparisons there were so far."""
-
-    attributes: Mapping[str, str]
-    count: int = 0
 
 
 def parse(document: Value) -> Definitions:
@@ -78,7 +45,7 @@ def parse(document: Value) -> Definitions:
     root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions", "budget"})
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
-    scope = _Scope(_attributes(root.get("attributes", {})))
+    scope = Scope(_attributes(root.get("attributes", {})))
     return Definitions(
         name=_name(root.get("name", "segments"), "name"),
         dimensions=_dimensions(root.get("dimensions"), scope),
@@ -102,13 +69,6 @@ def digest(document: Value) -> str:
     """The name of a document: 16 hexadecimal digits of the SHA-256 of its content, not of its layout."""
     content = json.dumps(document, separators=(",", ":"), ensure_ascii=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def string_value(text: str) -> float:
-    """A string attribute as a number the row can hold: 52 bits of its hash, exact in a double."""
-    return float(
-        int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 12
-    )
 
 
 def _attributes(value: Value) -> dict[str, str]:
@@ -136,18 +96,32 @@ def _cuts(value: Value) -> dict[str, tuple[float, ...]]:
     return cuts
 
 
-def _dimensions(value: Value, scope: _Scope) -> tuple[Dimension, ...]:
+def _dimensions(value: Value, scope: Scope) -> tuple[Dimension, ...]:
     entries = _mapping(value, "dimensions", None)
     if not 1 <= len(entries) <= DIMENSIONS_MAX:
         raise DefinitionError("dimensions", f"must be 1 to {DIMENSIONS_MAX}, there are {len(entries)}")
+    scope.dimensions = tuple(entries)
+    scope.segments = {name: _segment_names(entry) for name, entry in entries.items() if _is_rules(entry)}
     dimensions = tuple(_dimension(name, entry, scope) for name, entry in entries.items())
+    evaluation_order(dimensions)  # refuses a circle
     clusters = [dimension.name for dimension in dimensions if dimension.kind == CLUSTER]
     if len(clusters) > 1:
         raise DefinitionError(f"dimensions.{clusters[1]}.kind", "there is one model, so one cluster dimension at most")
     return dimensions
 
 
-def _dimension(name: str, value: Value, scope: _Scope) -> Dimension:
+def _is_rules(entry: Value) -> bool:
+    return not isinstance(entry, dict) or entry.get("kind", RULES) == RULES
+
+
+def _segment_names(entry: Value) -> tuple[str, ...]:
+    """The segments of a dimension that conditions may name, before anything in it is known to be right."""
+    segments = entry.get("segments") if isinstance(entry, dict) else None
+    names = [one.get("name") for one in segments if isinstance(one, dict)] if isinstance(segments, list) else []
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _dimension(name: str, value: Value, scope: Scope) -> Dimension:
     path = f"dimensions.{_name(name, 'dimensions')}"
     kind = value.get("kind", RULES) if isinstance(value, dict) else RULES
     if kind == CLUSTER:
@@ -179,7 +153,7 @@ def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
     )
 
 
-def _segment(value: Value, path: str, scope: _Scope, dwell_ms: int) -> Segment:
+def _segment(value: Value, path: str, scope: Scope, dwell_ms: int) -> Segment:
     entry = _mapping(value, path, {"name", "when", "stay", "dwell_days", "description"})
     for needed in ("name", "when"):
         if needed not in entry:
@@ -192,14 +166,15 @@ def _segment(value: Value, path: str, scope: _Scope, dwell_ms: int) -> Segment:
     return Segment(_name(entry["name"], f"{path}.name"), enter, stay, dwell_ms, _description(entry, path))
 
 
-def _condition(value: Value, path: str, scope: _Scope, depth: int) -> Condition:
+def _condition(value: Value, path: str, scope: Scope, depth: int) -> Condition:
     if depth > NESTING_MAX:
         raise DefinitionError(path, f"is nested deeper than {NESTING_MAX}")
     if isinstance(value, str):
-        scope.count += 1
+        condition = read(value.strip(), path, scope)
+        scope.count += max(1, sum(1 for _ in terms_of(condition)))
         if scope.count > TERMS_MAX:
             raise DefinitionError(path, f"is comparison number {scope.count}: there is room for {TERMS_MAX}")
-        return ALWAYS if value.strip() == "always" else _term(value.strip(), path, scope.attributes)
+        return condition
     entry = _mapping(value, path, {"all", "any", "not"})
     if len(entry) != 1:
         raise DefinitionError(path, "must have exactly one of all, any, not")
@@ -210,71 +185,6 @@ def _condition(value: Value, path: str, scope: _Scope, depth: int) -> Condition:
         raise DefinitionError(f"{path}.{key}", "must be a list of conditions")
     parts = tuple(_condition(p, f"{path}.{key}[{i}]", scope, depth + 1) for i, p in enumerate(inner))
     return All(parts) if key == "all" else Any(parts)
-
-
-def _term(text: str, path: str, attributes: Mapping[str, str]) -> Term:
-    match = _TERM.fullmatch(text)
-    if match is None:
-        raise DefinitionError(path, f"cannot read {text!r}: expected e.g. 'orders >= 3'")
-    name, op, value = match["feature"], match["op"] or "present", (match["value"] or "").strip()
-    if name.startswith("profile."):
-        if match["span"]:
-            raise DefinitionError(path, f"{name} takes no window")
-        return _attribute_term(name, op, value, path, attributes)
-    feature = BY_NAME.get(name)
-    if feature is None:
-        raise DefinitionError(path, f"unknown feature {name!r}{_nearest(name, list(BY_NAME))}")
-    if op == "present":
-        raise DefinitionError(path, "only a profile attribute can be 'present'")
-    window_ms = int(match["span"]) * UNITS_MS[match["unit"]] if match["span"] else 0
-    if feature.windowed != bool(match["span"]):
-        needs = "needs a window, as in 'in 30 days'" if feature.windowed else "takes no window"
-        raise DefinitionError(path, f"{name} {needs}")
-    if feature.windowed and not 1 <= window_ms <= ABSENT_MS:
-        raise DefinitionError(path, f"the window must be more than nothing and at most {ABSENT_MS // DAY_MS} days")
-    threshold = _threshold(value, path, feature)
-    _check_answerable(feature, op, threshold, path)
-    return Term(feature, op, threshold, window_ms)
-
-
-def _check_answerable(feature: Feature, op: str, threshold: float, path: str) -> None:
-    """Refuse what a row cannot answer: it keeps the newest K of each list; decayed sums never reach zero."""
-    if feature.kind == DECAYED and threshold < DECAYED_MIN:
-        raise DefinitionError(path, f"{feature.name} only nears zero: compare it with {DECAYED_MIN:g} or more")
-    if feature.kind != WINDOW_COUNT:
-        return
-    kept = KEPT[feature.source]
-    if threshold > kept or (op in (">", "<=", "==", "!=") and threshold >= kept):
-        raise DefinitionError(path, f"{feature.name} is exact up to {kept}: {op} {threshold:g} cannot be answered")
-
-
-def _attribute_term(name: str, op: str, value: str, path: str, attributes: Mapping[str, str]) -> Term:
-    attribute = name.removeprefix("profile.")
-    if attribute not in attributes:
-        near = _nearest(attribute, list(attributes))
-        raise DefinitionError(path, f"attribute {attribute!r} is not declared under attributes{near}")
-    place = list(attributes).index(attribute)
-    feature = Feature(name, ATTRIBUTE, place, "", 1.0, "a profile attribute")
-    if op == "present":
-        return Term(feature, op, 0.0)
-    if attributes[attribute] == "number":
-        return Term(feature, op, _threshold(value, path, feature))
-    if op not in ("==", "!="):
-        raise DefinitionError(path, f"{attribute!r} is a string: use ==, != or present")
-    text = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in ("'", '"') else value
-    if not value:
-        raise DefinitionError(path, f"{attribute!r} is compared with nothing: write '' for an empty string")
-    return Term(feature, op, string_value(text), text=text)
-
-
-def _threshold(text: str, path: str, feature: Feature) -> float:
-    number = _NUMBER.fullmatch(text)
-    if number is None or (number["days"] and feature.unit != "days"):
-        raise DefinitionError(path, f"{text!r} is not a number")
-    threshold = float(number["number"])
-    if abs(threshold) * feature.per_unit > THRESHOLD_MAX:
-        raise DefinitionError(path, f"{text!r} is out of reach: at most {THRESHOLD_MAX / feature.per_unit:g}")
-    return threshold
 
 
 def _description(entry: Mapping[str, Value], path: str) -> str:
@@ -289,7 +199,7 @@ def _mapping(value: Value, path: str, allowed: set[str] | None) -> dict[str, Val
         raise DefinitionError(path, "must be a mapping")
     for key in value:
         if allowed is not None and key not in allowed:
-            near = _nearest(key, sorted(allowed))
+            near = nearest(key, sorted(allowed))
             raise DefinitionError(f"{path}.{key}".lstrip("."), f"is not known here{near}")
     return dict(value)
 
@@ -312,8 +222,3 @@ def _number(value: Value, path: str, least: float, most: float) -> float:
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15  # noqa: PLR2004 - finite
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}" if known else ""

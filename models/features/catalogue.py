@@ -12,6 +12,8 @@ from models.customers import row as r
 
 # How a feature is computed, and so when waiting alone can change it. The kernel switches on these.
 SINCE, COUNT, MONEY, WINDOW_COUNT, WINDOW_SUM, DECAYED, SCORE, RATIO, GAP, ATTRIBUTE = range(10)
+TREND, PACE, FOLLOW, ANSWER = range(10, 14)  # of ATTRIBUTE, FOLLOW and ANSWER the features are made by name
+TIMES = (SINCE, FOLLOW)  # of these ABSENT_MS means "never"
 
 ABSENT_MS = 36_500 * r.DAY_MS  # "time since" something that never happened: a hundred years, finite and comparable
 
@@ -22,6 +24,9 @@ SPEND_NET, SPEND_GROSS, AVERAGE_ORDER = range(3)
 # Lists a window can be asked of.
 ORDER_LIST, CLICK_LIST, ENGAGED_LIST = range(3)
 KEPT = (r.ORDERS_KEPT, r.CLICKS_KEPT, r.OPENS_KEPT)
+# Sources of FOLLOW: the place of the first event's time times this, and the place of what follows.
+PAIR = 128  # more than a row has places, and than SINCE_FIRST_SEEN
+TREND_MAX = 7.0  # of a customer with a single click: both sums have just begun, and one forgets seven times as fast
 # Scores by the model's cut points.
 RECENCY_SCORE, FREQUENCY_SCORE, MONETARY_SCORE, VALUE_SCORE = range(4)
 # Ratios.
@@ -116,6 +121,23 @@ FEATURES = (
     ),
     Feature("order_intensity_90d", DECAYED, r.ORDERS_90D, "", 1.0, "orders, each halved with every 90 days"),
     Feature("spend_intensity_90d", DECAYED, r.SPEND_90D, "money", 100.0, "gross spend, halved with every 90 days"),
+    Feature(
+        "click_trend",
+        TREND,
+        0,
+        "",
+        1.0,
+        "clicks of a day against those of a week, both halved with time: 1 is as usual, 7 the most (a first click), "
+        "0 without clicks",
+    ),
+    Feature(
+        "order_delay",
+        PACE,
+        0,
+        "",
+        1.0,
+        "time since the newest order in usual gaps between orders: 2 is twice as late as usual; 0 before two orders",
+    ),
     _score(
         "recency_score",
         RECENCY_SCORE,
@@ -133,6 +155,46 @@ FEATURES = (
     Feature("refund_rate", RATIO, REFUND_RATE, "", 1.0, "refunded money, for each unit of gross spend"),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
+
+# Other names of features; in a window, names of what a row keeps the times of.
+ALIASES = {"purchases": "orders", "amount": "gross_spend", "basket_size": "average_order"}
+WINDOW_ALIASES = {
+    "purchases": "recent_orders",
+    "orders": "recent_orders",
+    "clicks": "recent_clicks",
+    "opens": "recent_engaged",
+    "amount": "recent_spend",
+}
+# Top so many per cent of buyers by a thing: the score that knows, and from which value on.
+TOPS = {
+    "spend": {
+        80: ("monetary_score", 2), 60: ("monetary_score", 3), 40: ("monetary_score", 4), 20: ("monetary_score", 5),
+        50: ("value_score", 2), 5: ("value_score", 4),
+    },
+    "value": {50: ("value_score", 2), 20: ("value_score", 3), 5: ("value_score", 4)},
+    "orders": {share: ("frequency_score", score) for share, score in ((80, 2), (60, 3), (40, 4), (20, 5))},
+    "recency": {share: ("recency_score", score) for share, score in ((80, 2), (60, 3), (40, 4), (20, 5))},
+}  # fmt: skip
+# What can have happened last, by the names that conditions may give it: (name, feature of the time since).
+HAPPENINGS = {
+    "order": ("order", "days_since_order"),
+    "purchase": ("order", "days_since_order"),
+    "click": ("click", "days_since_click"),
+    "cart_add": ("cart_add", "days_since_cart_add"),
+    "cart": ("cart_add", "days_since_cart_add"),
+    "open": ("open", "days_since_engaged"),
+    "email": ("email", "days_since_email_sent"),
+    "event": ("event", "days_since_seen"),
+}
+
+
+def following(first: str, second: str) -> Feature:
+    """The feature of how long after the newest `first` the second thing of HAPPENINGS came; both but "event"."""
+    one, other = HAPPENINGS[first], HAPPENINGS[second]
+    source = BY_NAME[one[1]].source * PAIR + BY_NAME[other[1]].source
+    meaning = f"time from the newest {one[0]} to what followed"
+    return Feature(f"days_from_{one[0]}_to_{other[0]}", FOLLOW, source, "days", float(r.DAY_MS), meaning)
+
 
 # What a cluster is made of: see features.compute.vector. Heavy tails are in logarithms already.
 CLUSTER_FEATURES = (

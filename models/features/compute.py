@@ -69,6 +69,16 @@ def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any
     if kind == c.GAP:
         before = number(row, r.ORDER_TIMES + 1)
         return float(number(row, r.ORDER_TIMES) - before) if before > 0 else 0.0
+    if kind == c.TREND:
+        usual = decayed(row, r.CLICKS_7D, now)
+        return c.TREND_MAX * decayed(row, r.CLICKS_1D, now) / usual if usual > 0.0 else 0.0
+    if kind == c.PACE:
+        gap = usual_gap_ms(row)
+        return float(max(now - number(row, r.LAST_ORDER), 0)) / gap if gap > 0.0 else 0.0
+    if kind == c.FOLLOW:
+        return _follow(row, source)
+    if kind == c.ANSWER:
+        return float(row.segment[source])
     return row.attribute[source] if number(row, r.PROFILE_TIME) > 0 else math.nan  # a row without a profile has none
 
 
@@ -89,6 +99,37 @@ def _window(row: Any, now: int, kind: int, source: int, window_ms: int) -> float
         if t > 0 and now - t < window_ms:
             total += 1.0 if kind == c.WINDOW_COUNT else float(number(row, r.ORDER_AMOUNTS + k))
     return total
+
+
+@kernel
+def usual_gap_ms(row: Any) -> float:
+    """The mean time between orders; 0 before there are two."""
+    orders = int(row.count[r.ORDERS])
+    if orders < 2:  # noqa: PLR2004 - one order has no gap
+        return 0.0
+    return float(number(row, r.LAST_ORDER) - number(row, r.FIRST_ORDER)) / (orders - 1)
+
+
+@kernel
+def _follow(row: Any, source: int) -> float:
+    """How long after the newest of the one the other came first, of those that are kept; NaN without the one."""
+    begin = since_ms(row, source // c.PAIR)
+    if begin == 0:
+        return math.nan
+    place = source % c.PAIR
+    kept = 1
+    if place == r.ORDER_TIMES:
+        kept = r.ORDERS_KEPT
+    elif place == r.CLICK_TIMES:
+        kept = r.CLICKS_KEPT
+    elif place == r.ENGAGED_TIMES:
+        kept = r.OPENS_KEPT
+    found = float(c.ABSENT_MS)
+    for k in range(kept):  # newest first
+        t = number(row, place + k)
+        if t > begin:
+            found = float(t - begin)
+    return found
 
 
 @kernel

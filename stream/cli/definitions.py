@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.definitions.analysis.remarks import ERROR, WARNING
-from stream.codec.definitions import Finding, plain, shipped_text
+from stream.codec.definitions import Finding, gallery_text, plain
 from stream.definitions.formats import Format, Verdict, github_of, junit_of, line_of
 from stream.definitions.snippets import SHIPPED, snippets_of
 
@@ -71,9 +71,11 @@ def _verdicts(file: str, found: list[Finding], fatal: set[str]) -> list[Verdict]
 
 
 @app.command()
-def show() -> None:
-    """Print the shipped definitions: a file to begin your own with."""
-    typer.echo(shipped_text(), nl=False)
+def show(
+    name: Annotated[str, typer.Argument(help="A document of the gallery, such as rfm; none: the shipped.")] = "shipped",
+) -> None:
+    """Print a document of the gallery: a file to begin your own with."""
+    typer.echo(gallery_text(name), nl=False)
 
 
 def summary(text: str) -> dict[str, Any]:

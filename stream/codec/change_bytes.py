@@ -193,9 +193,18 @@ def _shown(out: Any, at: int, pieces: Any, k: int, x: float) -> int:
     term = pieces.term[k]
     if math.isnan(x) or x >= term.absent:
         return put(out, at, pieces, p.NULL)
+    if term.dimension >= 0:
+        name = _segment(pieces, term.dimension, x)
+        return put(out, at, pieces, name) if name >= 0 else -1
     if term.same >= 0:
         return put(out, at, pieces, term.same if x == term.threshold else p.OTHER)
     return _number(out, at, x / term.per_unit, pieces)
+
+
+@kernel
+def _segment(pieces: Any, d: int, x: float) -> int:
+    """The name of another dimension's segment, -1 for one that has none here."""
+    return pieces.name[d, int(x)] if 0.0 <= x < pieces.name.shape[1] else -1
 
 
 @kernel
@@ -207,8 +216,13 @@ def _counterfactual(change: Any, pieces: Any, out: Any, at: int) -> int:
         return -1
     term = pieces.term[k]
     at = put(out, at, pieces, term.holds if compare(x, term.op, term.threshold) else term.lacks)
-    if x >= term.absent:
+    if x >= term.absent or (term.dimension >= 0 and x == 0.0):
         at = put(out, at, pieces, p.NONE)
+    elif term.dimension >= 0:
+        named = _segment(pieces, term.dimension, x)
+        if named < 0:
+            return -1
+        at = inside(out, at, pieces, named)
     elif term.same >= 0:
         same = x == term.threshold
         at = inside(out, at, pieces, term.same) if same else put(out, at, pieces, p.OTHER_NAMED)

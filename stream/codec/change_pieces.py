@@ -13,7 +13,7 @@ from models.definitions.document import CLUSTER
 from models.definitions.language import OPS, SEGMENTS_MAX
 from models.engine import Judge
 from models.events import TOPICS
-from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
+from models.features.catalogue import ABSENT_MS, ANSWER, CLUSTER_FEATURES, TIMES
 from stream.codec.changes import HOLDS, KINDS, LACKS, NOBODY, SCHEMA_VERSION, TermWords, text_of
 from stream.codec.pieces import Desk
 
@@ -36,6 +36,7 @@ TERM_PIECES = np.dtype(
         ("threshold", "f8"),  # of the row's number
         ("per_unit", "f8"),
         ("absent", "f8"),  # readings from here on mean "never"
+        ("dimension", "i8"),  # whose segment the reading is; -1: it is none
     ]
 )
 
@@ -125,7 +126,7 @@ def _constants(judge: Judge, partition: int) -> tuple[str, ...]:
 def _terms(judge: Judge, desk: Desk) -> Any:
     table = np.zeros(max(len(judge.terms), 1), TERM_PIECES)
     for k, term in enumerate(judge.terms):
-        words = TermWords(term)
+        words = TermWords(term, judge)
         table[k] = (
             desk.place(words.head),
             desk.place(words.tail),
@@ -135,6 +136,7 @@ def _terms(judge: Judge, desk: Desk) -> Any:
             OPS.index(term.op),
             term.threshold * term.feature.per_unit,
             term.feature.per_unit,
-            ABSENT_MS if term.feature.kind == SINCE else math.inf,
+            ABSENT_MS if term.feature.kind in TIMES else math.inf,
+            term.feature.source if term.feature.kind == ANSWER else -1,
         )
     return table.view(np.recarray)

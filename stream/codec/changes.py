@@ -17,7 +17,7 @@ from models.changes import TRIGGERS, Change
 from models.customers.row import DAY_MS, LEFT, NEVER_MS
 from models.definitions.document import CLUSTER, Term
 from models.engine import Judge
-from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
+from models.features.catalogue import ABSENT_MS, ANSWER, CLUSTER_FEATURES, FOLLOW, TIMES
 from stream.codec.times import iso
 
 SCHEMA_VERSION = 1
@@ -60,7 +60,7 @@ class ChangeWriter:
         self._moves: dict[tuple[int, int, int], str] = {}  # bounded by the dimensions and their segments
         self._names: dict[tuple[int, int], str] = {}  # as above
         self._is_cluster = [dimension.kind == CLUSTER for dimension in judge.definitions.dimensions]
-        self._terms = [TermWords(term) for term in judge.terms]
+        self._terms = [TermWords(term, judge) for term in judge.terms]
 
     def write(self, change: Change, customer_id: str, address: Address | None) -> bytes:
         """A change's record value; `address` is that of the event that triggered it."""
@@ -146,10 +146,11 @@ def _left_reason(change: Change) -> str:
 class TermWords:
     """What is said of one term whenever it is a reason."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, judge: Judge) -> None:
         self._term = term
         self._per_unit = term.feature.per_unit
-        self._can_be_absent = term.feature.kind == SINCE
+        self._can_be_absent = term.feature.kind in TIMES
+        self._segment_name = judge.segment_name if term.feature.kind == ANSWER else None
         threshold = text_of(term.text) if term.text else number(term.threshold)
         self.head = f'{{"feature":{text_of(term.name)},"before":'
         self.middle = '"after":'
@@ -159,6 +160,8 @@ class TermWords:
         """A reading in the unit people use; null for what never happened or is absent, words for a string."""
         if x != x or (self._can_be_absent and x >= ABSENT_MS):  # noqa: PLR0124 - NaN, three times as fast as asking
             return "null"
+        if self._segment_name:
+            return text_of(self._segment_name(self._term.feature.source, int(x)))
         if self._term.text:  # the row holds a hash of it
             return text_of(self._term.text if x == self._term.threshold else "other")
         return number(x / self._per_unit)
@@ -171,6 +174,8 @@ class TermWords:
     def border(self, words: Mapping[str, str]) -> str:
         """The other side of the term, up to the value that it has."""
         term = self._term
+        if term.feature.kind == FOLLOW and term.threshold * self._per_unit >= ABSENT_MS:
+            return f"{term.name} {'known' if words is HOLDS else 'unknown'} (is "
         return f"{term.name} {words.get(term.op, 'not')} {term.text or f'{term.threshold:g}'} (is "
 
 

@@ -36,9 +36,23 @@ class Finding:
     rule: str = "invalid"
 
 
+def gallery_names() -> list[str]:
+    """The documents that come with segstream: one for each kind of segmentation, and `shipped`."""
+    entries = (files("models.definitions") / "gallery").iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+
+
+def gallery_text(name: str) -> str:
+    """A document of the gallery as YAML; raises SegstreamError when there is none of the name."""
+    names = gallery_names()
+    if name not in names:
+        raise SegstreamError(f"the gallery has no {name!r}", f"take one of {', '.join(names)}")
+    return (files("models.definitions") / "gallery" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 def shipped_text() -> str:
     """The definitions that segstream ships with, as YAML."""
-    return (files("models.definitions") / "gallery" / "shipped.yaml").read_text(encoding="utf-8")
+    return gallery_text("shipped")
 
 
 def text_of(path: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from models.definitions.comparison import FORMS
 from models.definitions.document import CLUSTER, Definitions, Dimension
 from models.definitions.language import parse
 from models.features.catalogue import CLUSTER_FEATURES, FEATURES
-from stream.codec.definitions import plain, shipped_text
+from stream.codec.definitions import gallery_names, gallery_text, plain, shipped_text
 from stream.codec.events import REASONS
 from stream.codec.schemas import Click, Email, Profile, Purchase
 from tests.house.tree import REPO
@@ -55,6 +56,22 @@ def features() -> str:
         (f"`{one.name}`" + (" in ..." if one.windowed else ""), one.unit or "number", one.meaning) for one in FEATURES
     ]
     return _table(("feature", "unit", "meaning"), rows)
+
+
+def forms() -> str:
+    """Every form of a comparison."""
+    return _table(("comparison", "meaning"), [(f"`{one}`", meaning) for one, meaning in FORMS.items()])
+
+
+def gallery() -> str:
+    """The documents that come along, with what each says of itself in its first lines."""
+    rows = []
+    for name in gallery_names():
+        told = " ".join(line.removeprefix("#").strip() for line in gallery_text(name).split("version:")[0].splitlines())
+        rows.append(
+            (f"`{name}`", told.strip(), ", ".join(one.name for one in parse(plain(gallery_text(name))).dimensions))
+        )
+    return _table(("name", "what it says", "dimensions"), rows)
 
 
 def shipped() -> str:
@@ -108,7 +125,13 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "docs/definitions.md": {"features": features, "shipped": shipped, "clusters": clusters},
+    "docs/definitions.md": {
+        "features": features,
+        "forms": forms,
+        "gallery": gallery,
+        "shipped": shipped,
+        "clusters": clusters,
+    },
     "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
 }
 

@@ -44,11 +44,23 @@ THRESHOLDS = {
     c.DECAYED: (0.000001, 0.1, 0.5, 1, 2, 2.5, 6),
     c.SCORE: (0, 1, 2, 3, 4, 5),
     c.RATIO: (0, 0.2, 0.5, 1),
+    c.TREND: (0.000001, 0.5, 1, 1.5, 7),
+    c.PACE: (0, 0.5, 1, 2.5, 40),
 }
-WINDOWS = ("1 hour", "1 day", "7 days", "4 weeks", "30 days", "90 days")
+WINDOWS = ("30 minutes", "1 hour", "1 day", "7 days", "4 weeks", "30 days", "90 days")
 FRANCE, ITALY = string_value("France"), string_value("Italy")
+OTHER_TERMS = (
+    "no click for 14 days", "no order for 2 hours", "no event for 1 week", "no open for 30 minutes",
+    "cart_add, then no order within 2 hours", "cart, then order within 1 day", "email, then no click within 7 days",
+    "order, then click within 1 week", "click, then no open within 30 days", "open, then no purchase within 1 hour",
+    "top 20 % by spend", "top 5 % by spend", "bottom 50 % by value", "top 40 % by recency", "bottom 20 % by recency",
+    "top 60 % by orders", "orders between 1 and 3", "days_since_order between 2 hours and 7 days",
+    "purchases in 30 days between 1 and 4", "orders in (0, 2, 3)", "opens not in (1)", "amount in 4 weeks >= 19.99",
+    "days_since_click not in (1 day, 2 hours)", "clicks trend between 0.5 and 1.5",
+)  # fmt: skip
 ATTRIBUTE_TERMS = (
-    "profile.age >= 18", "profile.age < 18", "profile.age != 17", "profile.age present",
+    "profile.age between 17 and 18", 'profile.country in (France, "Italy")', "profile.country not in (France)",
+    "profile.age absent", "profile.age >= 18", "profile.age < 18", "profile.age != 17", "profile.age present",
     'profile.country == "France"', 'profile.country != "France"', "profile.country present",
 )  # fmt: skip
 
@@ -95,9 +107,9 @@ def attribute_rows(draw: st.DrawFn, count: int = 3) -> NDArray[np.float64]:
 @st.composite
 def terms(draw: st.DrawFn) -> str:
     """One comparison that definitions accept."""
-    feature = draw(st.sampled_from([*c.FEATURES, None, None]))
+    feature = draw(st.sampled_from([*c.FEATURES, *[None] * 12]))
     if feature is None:
-        return draw(st.sampled_from(ATTRIBUTE_TERMS))
+        return str(draw(st.sampled_from(ATTRIBUTE_TERMS + OTHER_TERMS)))
     if feature.kind == c.WINDOW_COUNT:
         kept = c.KEPT[feature.source]
         op = draw(st.sampled_from(OPS))
@@ -135,11 +147,25 @@ def dimensions(draw: st.DrawFn) -> dict[str, Any]:
     return {"segments": made}
 
 
+def hang(draw: st.DrawFn, made: dict[str, Any], parent: str, child: str) -> None:
+    """Let a condition of a dimension ask for the segment of another."""
+    names = [segment["name"] for segment in made[parent]["segments"]]
+    asked = draw(st.sampled_from(names))
+    written = draw(st.sampled_from(["is {}", "is not {}", "in ({})", "not in ({})"])).format(asked)
+    segment = draw(st.sampled_from(made[child]["segments"]))
+    key = draw(st.sampled_from([key for key in ("when", "stay") if key in segment]))
+    segment[key] = {draw(st.sampled_from(["all", "any"])): [f"dimension {parent} {written}", segment[key]]}
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A document of one to three dimensions of rules and, sometimes, a cluster dimension."""
     count = draw(st.integers(1, len(DIMENSION_NAMES)))
     made: dict[str, Any] = {name: draw(dimensions()) for name in DIMENSION_NAMES[:count]}
+    order = draw(st.permutations(list(made)))
+    for place, name in enumerate(order[1:], 1):
+        if draw(st.booleans()):
+            hang(draw, made, draw(st.sampled_from(order[:place])), name)
     if draw(st.booleans()):
         made["groups"] = {
             "kind": "cluster",

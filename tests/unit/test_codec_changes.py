@@ -20,7 +20,7 @@ from models.definitions.document import CLUSTER, Term
 from models.definitions.language import parse
 from models.engine import Judge, judge_of
 from models.events import TOPICS
-from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, SINCE
+from models.features.catalogue import ABSENT_MS, CLUSTER_FEATURES, FOLLOW, SINCE
 from stream.codec.change_bytes import ChangeBytes, Source
 from stream.codec.changes import Address, ChangeWriter, number
 from stream.codec.columns import DECODED
@@ -263,7 +263,7 @@ def _true(x: float, term: Term) -> bool:
 
 def _shown(x: float, term: Term) -> float | str | None:
     """A reading in the unit people use; None for what never happened or is absent, words for a string attribute."""
-    if math.isnan(x) or (term.feature.kind == SINCE and x >= ABSENT_MS):
+    if math.isnan(x) or (term.feature.kind in (SINCE, FOLLOW) and x >= ABSENT_MS):
         return None
     if term.text:  # the row holds a hash of it
         return term.text if x == term.threshold else "other"

@@ -52,7 +52,7 @@ FAULTY_CONDITIONS = [  # (condition, part of the message)
     ("days_since_order >= 99999999999", "out of reach"),
     ("orders >= 3 days", "not a number"),
     ("orders >= ٣", "not a number"),
-    ("orders in 30 days >= 3", "takes no window"),
+    ("spend in 30 days >= 3", "takes no window"),
     ("orders present", "profile attribute"),
     ("orderspresent", "cannot read"),
     ("recent_orders >= 3", "needs a window"),
