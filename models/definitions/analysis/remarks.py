@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from models.definitions.analysis.proof import Prover
 from models.definitions.analysis.ranges import Values, domain_of
+from models.definitions.comparison import ALWAYS
 from models.definitions.compile import native_threshold
 from models.definitions.document import CLUSTER, All, Any, Condition, Definitions, Dimension, Not, Segment, Term
-from models.definitions.language import ALWAYS
 from models.features.catalogue import OPEN_RATE, RATIO, REFUND_RATE
 
 ERROR, WARNING, INFO = "error", "warning", "info"
