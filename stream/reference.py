@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from stream.cli.commands import app_of, installed, load
-from stream.metrics.catalogue import CATALOGUE, Label
+from stream.metrics.catalogue import CATALOGUE, HEALTH, Label, Metric
 from stream.settings import FILE_SUFFIX, Settings, env_name
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -76,21 +76,28 @@ def _range(one: dataclasses.Field[Any]) -> str:
 
 def metrics_page() -> str:
     """Return the page of metrics, from `stream.metrics.catalogue`."""
-    rows = [
-        f"| `{one.name}` | {one.kind} | {one.unit} | {_listed(of.name for of in one.labels)} | {one.help} |\n"
-        for one in CATALOGUE
-    ]
-    labels = {label.name: label for one in CATALOGUE for label in one.labels}
+    labels = {label.name: label for one in (*CATALOGUE, *HEALTH) for label in one.labels}
+    head = "| name | kind | unit | labels | meaning |\n|---|---|---|---|---|\n"
     return (
         f"# Metrics\n\n{NOTE}"
         "From `stream/metrics/catalogue.py`. A worker serves them under `/metrics`,\n"
         "beside `/healthz` and `/readyz`, where the settings `metrics_host` and `metrics_port` say.\n"
         "Histograms add `_bucket`, `_sum`, `_count`. No label holds a customer or a payload.\n\n"
-        "| name | kind | unit | labels | meaning |\n|---|---|---|---|---|\n"
-        + "".join(rows)
+        + head
+        + _metric_rows(CATALOGUE)
+        + "\n## Health\n\nWhat `segstream health --format prometheus` prints, for a file that a collector reads.\n\n"
+        + head
+        + _metric_rows(HEALTH)
         + "\n## Labels\n\nWhy each has a bounded number of values.\n\n"
         + "| label | bounded by | values |\n|---|---|---|\n"
         + "".join(_label_row(labels[name]) for name in sorted(labels))
+    )
+
+
+def _metric_rows(metrics: Iterable[Metric]) -> str:
+    return "".join(
+        f"| `{one.name}` | {one.kind} | {one.unit} | {_listed(of.name for of in one.labels)} | {one.help} |\n"
+        for one in metrics
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,16 @@ from numpy.typing import NDArray
 
 from models.clusters.snapshot import Snapshot
 from models.customers.places import numbers
-from models.customers.row import FIRST_ORDER, LAST_ORDER, ORDERS, SINCE_TIMES
+from models.customers.row import (
+    EMAIL_CLICKS,
+    EMAILS_SENT,
+    FIRST_ORDER,
+    LAST_ORDER,
+    OPENS,
+    ORDERS,
+    SINCE_TIMES,
+    UNSUBSCRIBES,
+)
 from models.definitions.document import Definitions
 from models.engine import Engine, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE
@@ -45,6 +55,7 @@ class Options:
     changes_folder: str = ""  # where the change log of the first variant is written, "" for nowhere
     periods: bool = False  # whether months and weeks of the first variant are counted, for the report
     partitions: int = 1  # of the run: they share what is picked for the map
+    customer: str = ""  # whose row is kept at the end
 
 
 @dataclass(slots=True)
@@ -62,6 +73,9 @@ class Customers:
     last_order_ms: NDArray[np.int64]
     orders: NDArray[np.int64]
     spend_minor: NDArray[np.int64]  # orders less refunds
+    emails_sent: NDArray[np.int64]
+    engaged: NDArray[np.int64]  # e-mails opened or clicked by a person
+    unsubscribes: NDArray[np.int64]
     segments: list[NDArray[np.int64]] = field(default_factory=list)
     since_ms: list[NDArray[np.int64]] = field(default_factory=list)
     valid_until_ms: list[NDArray[np.int64]] = field(default_factory=list)
@@ -89,6 +103,7 @@ class Ended:
     entered: list[NDArray[np.int32]]  # [n, codes], minutes since 1970; empty unless kept
     latest: list[NDArray[np.int32]]
     calendar: Calendar | None = None  # of the first variant
+    row: NDArray[np.void] | None = None  # [1], of the customer asked for, under the first variant
 
 
 class PartitionRun:
@@ -166,23 +181,7 @@ class PartitionRun:
     def customers(self, at_ms: int) -> Customers:
         """Everybody at a moment up to which all events were applied."""
         self.pass_time(at_ms)
-        rows = self._engines[0].table.rows[: len(self._engines[0].table)]
-        found = Customers(
-            ids=self._engines[0].table.ids(np.arange(len(rows))),
-            partition=np.full(len(rows), self.number, np.int64),
-            first_ms=rows["first_ms"].copy(),
-            newest_ms=rows["newest_ms"].copy(),
-            first_order_ms=numbers(rows, FIRST_ORDER, 1)[:, 0],
-            last_order_ms=numbers(rows, LAST_ORDER, 1)[:, 0],
-            orders=rows["count"][:, ORDERS].astype(np.int64),
-            spend_minor=rows["spend_minor"] - rows["refund_minor"],
-        )
-        for engine in self._engines:
-            width, rows = len(engine.judge.definitions.dimensions), engine.table.rows[: len(engine.table)]
-            found.segments.append(rows["segment"][:, :width].astype(np.int64))
-            found.since_ms.append(numbers(rows, SINCE_TIMES, width))
-            found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
-        return found
+        return customers_of(self._engines, self.number)
 
     def end(self, at_ms: int) -> Ended:
         """Let time pass to the end and say what it all came to."""
@@ -201,7 +200,13 @@ class PartitionRun:
             [tally.entered[:count] for tally in self._tallies],
             [tally.latest[:count] for tally in self._tallies],
             self._calendar(at_ms) if self._lookers else None,
+            self._row(self._options.customer) if self._options.customer else None,
         )
+
+    def _row(self, customer: str) -> NDArray[np.void] | None:
+        table = self._engines[0].table
+        slot = table.find(customer)
+        return table.rows[slot : slot + 1].copy() if slot >= 0 else None
 
     def _calendar(self, at_ms: int) -> Calendar:
         """The periods, the last of them perhaps not whole, and some customers for the map."""
@@ -230,6 +235,32 @@ class PartitionRun:
             changes["event"][by_event] = records["row"][changes["event"][by_event]]
         self._digests[variant].update(changes.view(np.uint8).data)
         self._tallies[variant].add(changes, len(engine.table))
+
+
+def customers_of(engines: Sequence[Engine], number: int) -> Customers:
+    """Everybody in the tables of one partition, which have the same customers in the same slots."""
+    table = engines[0].table
+    rows = table.rows[: len(table)]
+    count = rows["count"].astype(np.int64)
+    found = Customers(
+        ids=table.ids(np.arange(len(rows))),
+        partition=np.full(len(rows), number, np.int64),
+        first_ms=rows["first_ms"].copy(),
+        newest_ms=rows["newest_ms"].copy(),
+        first_order_ms=numbers(rows, FIRST_ORDER, 1)[:, 0],
+        last_order_ms=numbers(rows, LAST_ORDER, 1)[:, 0],
+        orders=count[:, ORDERS],
+        spend_minor=rows["spend_minor"] - rows["refund_minor"],
+        emails_sent=count[:, EMAILS_SENT],
+        engaged=count[:, OPENS] + count[:, EMAIL_CLICKS],
+        unsubscribes=count[:, UNSUBSCRIBES],
+    )
+    for engine in engines:
+        width, rows = len(engine.judge.definitions.dimensions), engine.table.rows[: len(engine.table)]
+        found.segments.append(rows["segment"][:, :width].astype(np.int64))
+        found.since_ms.append(numbers(rows, SINCE_TIMES, width))
+        found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
+    return found
 
 
 def _places(shape: Shape, definitions: Definitions) -> list[int]:

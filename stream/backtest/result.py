@@ -129,6 +129,7 @@ class Result:
     complete: bool = True
     at: list[tuple[int, Customers]] = field(default_factory=list)  # everybody at the moments asked for
     calendar: Calendar | None = None  # months and weeks of the first variant, where they were asked for
+    row: NDArray[np.void] | None = None  # [1], of the customer asked for, under the first variant
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""

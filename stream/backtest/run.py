@@ -43,6 +43,7 @@ class Task:
     moments : times (epoch ms, ascending) at which everybody is written down.
     changes_folder : where the change log of the first variant goes; "" for nowhere.
     periods : whether months and weeks of the first variant are counted, for the report.
+    customer : whose row is kept, for an explanation; "" for nobody.
     """
 
     variants: tuple[Variant, ...]
@@ -59,6 +60,7 @@ class Task:
     keep_entries: bool = False
     changes_folder: str = ""
     periods: bool = False
+    customer: str = ""
 
     @property
     def shape(self) -> Shape:
@@ -139,6 +141,7 @@ def _run(sources: Sequence[Source], task: Task, watch: Watch, folder: Path | Non
         task.changes_folder,
         task.periods,
         task.partitions,
+        task.customer,
     )
     team = crew(options, task.partitions, task.processes)
     try:
@@ -264,6 +267,7 @@ def _result(sources: Sequence[Source], task: Task, ran: _Ran) -> Result:
         complete=ran.played.complete,
         at=ran.played.at,
         calendar=periods_of([one.calendar for one in ended]),
+        row=next((one.row for one in ended if one.row is not None), None),
     )
 
 

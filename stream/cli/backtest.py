@@ -6,24 +6,22 @@ import asyncio
 import dataclasses
 import enum
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream.cli.options import Brokers, Json, Prefix
+from stream.cli.past import Stop, files, task_of, variants_of
 from stream.cli.progress import share_bar
 from stream.cli.times import epoch_ms, span_ms
-from stream.clock import wall_ms
 from stream.errors import SegstreamError
 from stream.settings import Settings, help_of
 
 if TYPE_CHECKING:
-    from models.clusters.snapshot import Snapshot
     from stream.backtest.compare import Comparison
     from stream.backtest.limits import Verdict
     from stream.backtest.partition_run import Variant
@@ -134,12 +132,12 @@ def backtest(
     """
     settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix)
     second = None if against is None and against_model is None else (against or settings.definitions, against_model)
-    variants = _variants((settings.definitions, model), second)
+    variants = variants_of((settings.definitions, model), second)
     limits = _limits(fail_if or [], variants)
     questions = _Questions(epoch_ms(at) if at else None, members, outcome, span_ms(within), changes, report)
     if not from_topic and not events:
         raise SegstreamError("there are no events", "name files, or give --from-topic")
-    task = _task(settings, variants, settings.partitions if from_topic else partitions, processes, vectors)
+    task = task_of(settings, variants, settings.partitions if from_topic else partitions, processes, vectors)
     task = dataclasses.replace(
         task,
         since_ms=epoch_ms(since) if since else 0,
@@ -183,7 +181,7 @@ def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, lis
             _say(f"the events end before {asked.within_ms // DAY_MS} days after --at have passed")
     wanted = {*moments, *([asked.at_ms] if asked.at_ms is not None else [])}
     task = dataclasses.replace(task, moments=tuple(sorted(wanted)))
-    stop = _Stop()
+    stop = Stop()
     with share_bar("backtest") as progress, stop:
         watch = Watch(progress or (lambda *_: None), stop.wanted, _say)
         return run(sources, task, watch), moments
@@ -263,29 +261,6 @@ def _write_report(
     _say(f"the report is {path}")
 
 
-class _Stop:
-    """Ctrl-C asks to stop between two blocks; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self._wanted = False
-        self._before: Any = None
-
-    def wanted(self) -> bool:
-        return self._wanted
-
-    def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._interrupted)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _interrupted(self, *_: object) -> None:
-        if self._wanted:
-            raise KeyboardInterrupt
-        self._wanted = True
-
-
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
@@ -295,7 +270,7 @@ def _sources(
     settings: Settings, events: list[str], topic: str | None, mapping: str | None, *, from_topic: bool
 ) -> Iterator[list[Any]]:
     if not from_topic:
-        yield _files(events, topic, mapping)
+        yield files(events, topic, mapping)
         return
     from stream.backtest.topics import topic_sources
     from stream.kafka.log import KafkaLog
@@ -313,73 +288,7 @@ def _sources(
             runner.run(log.stop())
 
 
-def _files(events: list[str], topic: str | None, mapping: str | None) -> list[Any]:
-    from models.events import TOPICS
-    from stream.backtest.mapping import load
-    from stream.backtest.reading import FileSource
-
-    loaded = load(mapping) if mapping else None
-    found = []
-    for number, given in enumerate(events):
-        name, _, path = given.partition("=")
-        if name not in TOPICS or not path:
-            name, path = topic or "", given
-        found.append(FileSource(Path(path), number, name or None, loaded))
-    return found
-
-
-def _variants(*given: tuple[str, Path | None] | None) -> tuple[Variant, ...]:
-    """What is run side by side: each a definitions file and perhaps a model."""
-    from stream.backtest.partition_run import Variant
-    from stream.codec.definitions import load
-
-    found = []
-    for one in given:
-        if one is not None:
-            snapshot = _model(one[1])
-            found.append(Variant(load(one[0])[0], snapshot, trained=snapshot is None))
-    return tuple(found)
-
-
-def _model(path: Path | None) -> Snapshot | None:
-    from stream.codec.definitions import decode_snapshot
-
-    if path is None:
-        return None
-    try:
-        return decode_snapshot(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SegstreamError(f"{path} is no model: {error}", "give a record's value of segment-models") from None
-
-
 def _limits(fail_if: list[str], variants: tuple[Variant, ...]) -> tuple[list[Any], list[Any]]:
     from stream.backtest.limits import parse
 
     return [parse(one) for one in fail_if], [parse(one) for one in variants[-1].definitions.budget]
-
-
-def _task(settings: Settings, variants: tuple[Variant, ...], partitions: int, processes: int, vectors: int) -> Task:
-    from models.clusters.settings import TrainerSettings
-    from stream.backtest.play import Schedule
-    from stream.backtest.run import Task
-    from stream.wordings import WORDINGS
-
-    schedule = Schedule(settings.sample_interval_ms, settings.sample_rotation, settings.snapshot_interval_ms, vectors)
-    a_model = vectors * settings.snapshot_interval_ms // settings.sample_interval_ms  # cut points are of the present
-    trainer = TrainerSettings(
-        learner=settings.learner,
-        clusters=settings.clusters,
-        seed=settings.seed,
-        window=max(TrainerSettings().warmup_vectors, a_model),
-        words=WORDINGS,
-    )
-    return Task(
-        variants=variants,
-        schedule=schedule,
-        trainer=trainer,
-        newest_ms=wall_ms() + settings.future_ms_max,
-        partitions=partitions,
-        processes=processes,
-        customers_max=settings.customers_max,
-        retention_ms=settings.retention_days * DAY_MS,
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream.cli.options import Json
+from stream.cli.past import files_of_any_schema
 from stream.cli.times import epoch_ms
 from stream.clock import wall_ms
 from stream.settings import Settings, help_of
@@ -17,7 +17,6 @@ from stream.settings import Settings, help_of
 if TYPE_CHECKING:
     from models.rfm import Scored, Split
     from stream.backtest.buyers import Buyers
-    from stream.backtest.reading import FileSource
 
 app = typer.Typer()
 
@@ -38,7 +37,7 @@ class Ties(enum.StrEnum):
 
 @app.command()
 def rfm(
-    events: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="Parquet, CSV or JSON-lines files.")],
+    events: Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Parquet, CSV or JSON-lines files.")],
     *,
     at: Annotated[
         str | None,
@@ -66,9 +65,8 @@ def rfm(
     from stream.codec.definitions import load
 
     settings = Settings.load(definitions=definitions)
-    sources = [_source(path, number, mapping) for number, path in enumerate(events)]
     at_ms = epoch_ms(at) if at else None
-    buyers = read_buyers(sources, wall_ms() + settings.future_ms_max, at_ms)
+    buyers = read_buyers(files_of_any_schema(events, mapping), wall_ms() + settings.future_ms_max, at_ms)
     if at_ms is None:
         at_ms = (int(buyers.last_order_ms.max()) // DAY_MS + 1) * DAY_MS
     days = (at_ms - buyers.last_order_ms) // DAY_MS
@@ -80,17 +78,6 @@ def rfm(
         typer.echo(json.dumps(_plain(at_ms, ties, tables, (ranked, cut)[ties is Ties.EQUAL], difference)))
     else:
         typer.echo(_words(buyers, at_ms, ties, tables, difference))
-
-
-def _source(path: Path, number: int, mapping: str | None) -> FileSource:
-    from models.events import PURCHASE, TOPICS
-    from stream.backtest.mapping import load, recognised
-    from stream.backtest.reading import FileSource, columns_of
-
-    columns = columns_of(path)
-    found = load(mapping) if mapping else recognised(columns)
-    topic = TOPICS[PURCHASE] if found is None and columns and "topic" not in columns else None
-    return FileSource(path, number, topic, found)
 
 
 def _table(buyers: Buyers, scored: Scored) -> dict[str, dict[str, float]]:

@@ -93,6 +93,7 @@ REASON = Label(
         "table_full",
     ),
 )
+TEST = Label("test", "the usual tests", ("measurable", "substantial", "accessible", "differentiable", "actionable"))
 DOCUMENT = Label("document", "kinds of adopted documents", ("model", "definition"))
 VERSION = Label("version", "one value: this program's")
 PYTHON = Label("python", "one value: the interpreter's")
@@ -245,6 +246,28 @@ CATALOGUE: tuple[Metric, ...] = (
         labels=(DIMENSION, SEGMENT),
     ),
     Metric(
+        "segstream_segment_spend",
+        "gauge",
+        "Orders less refunds of the customers in a segment, in the currency: divide by their number.",
+        labels=(DIMENSION, SEGMENT),
+    ),
+    Metric(
+        "segstream_segment_emails_sent",
+        "gauge",
+        "E-mails ever sent to the customers in a segment.",
+        labels=(DIMENSION, SEGMENT),
+    ),
+    Metric(
+        "segstream_segment_emails_engaged",
+        "gauge",
+        "Of these, how many were opened or clicked by a person.",
+        labels=(DIMENSION, SEGMENT),
+    ),
+    Metric(
+        "segstream_segment_entries_total", "counter", "Customers who entered a segment.", labels=(DIMENSION, SEGMENT)
+    ),
+    Metric("segstream_segment_exits_total", "counter", "Customers who left a segment.", labels=(DIMENSION, SEGMENT)),
+    Metric(
         "segstream_event_loop_delay_seconds",
         "histogram",
         "How late the event loop turned, asked by another thread four times a second.",
@@ -252,4 +275,49 @@ CATALOGUE: tuple[Metric, ...] = (
         buckets=DELAY_BUCKETS,
     ),
     Metric("segstream_build", "gauge", "1, labelled with what runs.", labels=(VERSION, PYTHON)),
+)
+
+OF_SEGMENT = (DIMENSION, SEGMENT)
+# What `segstream health --format prometheus` prints: figures that need everybody and a past, for a nightly run.
+HEALTH: tuple[Metric, ...] = (
+    Metric("segstream_health_top_fifth_revenue_ratio", "gauge", "Revenue of the fifth of buyers who spent most."),
+    Metric(
+        "segstream_health_stability_index",
+        "gauge",
+        "Population stability index of a dimension's shares, from one period to the next.",
+        labels=(DIMENSION,),
+    ),
+    Metric("segstream_health_segment_customers", "gauge", "Customers in a segment.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_share_ratio", "gauge", "Its share of the customers.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_revenue", "gauge", "Spend of its members, in the currency.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_revenue_ratio", "gauge", "Its share of all spend.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_average_revenue", "gauge", "Spend a member.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_growth_ratio", "gauge", "Growth over 30 days.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_entries_per_day", "gauge", "Customers who enter it, a day.", labels=OF_SEGMENT),
+    Metric("segstream_health_segment_exits_per_day", "gauge", "Customers who leave it, a day.", labels=OF_SEGMENT),
+    Metric(
+        "segstream_health_segment_flap_ratio",
+        "gauge",
+        "Entries that were returns within a week: 0.05 is a warning, 0.3 an alarm.",
+        labels=OF_SEGMENT,
+    ),
+    Metric(
+        "segstream_health_segment_stay_seconds",
+        "gauge",
+        "Mean length of the stays that ended.",
+        "seconds",
+        OF_SEGMENT,
+    ),
+    Metric(
+        "segstream_health_segment_email_response_ratio",
+        "gauge",
+        "E-mails that its members opened or clicked, of those sent to them.",
+        labels=OF_SEGMENT,
+    ),
+    Metric(
+        "segstream_health_test_passed",
+        "gauge",
+        "1 where a segment passes one of the usual tests, else 0.",
+        labels=(*OF_SEGMENT, TEST),
+    ),
 )

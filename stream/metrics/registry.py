@@ -66,6 +66,11 @@ class Metrics:
     documents_refused: Counter
     adoption_pending_rows: Gauge
     segment_customers: Gauge
+    segment_spend: Gauge
+    segment_emails_sent: Gauge
+    segment_emails_engaged: Gauge
+    segment_entries: Counter
+    segment_exits: Counter
     event_loop_delay_seconds: Histogram
     build: Gauge
 

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.changes import TRIGGERS
-from models.events import TOPICS
+from models.events import MINOR_PER_MAJOR, TOPICS
 from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, LATE_EVENTS, SUPPRESSED
-from stream.worker.census import Census
+from stream.worker.census import NOTHING, Census
 
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
@@ -55,9 +56,18 @@ class Observer:
         if engine is None or not outcome.marks:
             return
         dimensions = engine.judge.definitions.dimensions
-        for (d, trigger), count in Counter(outcome.marks).items():
+        for (d, trigger, previous, segment), count in Counter(outcome.marks).items():
             name = dimensions[d].name if d < len(dimensions) else "retired"
             metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
+            if d < len(dimensions):
+                self._moved(engine, d, previous, segment, count)
+
+    def _moved(self, engine: Any, d: int, previous: int, segment: int, count: int) -> None:
+        dimension = engine.judge.definitions.dimensions[d].name
+        for counted, code in ((self.metrics.segment_exits, previous), (self.metrics.segment_entries, segment)):
+            name = engine.judge.segment_name(d, code)
+            if name is not None:
+                counted.labels(dimension, name).inc(count)
 
     def _count(self, partition: Partition) -> None:
         """What the kernel counted since the last entry."""
@@ -130,7 +140,7 @@ class Observer:
         """Once a second or so: figures that are counted over all rows."""
         live = {partition.number for partition in partitions}
         self._censuses = {number: census for number, census in self._censuses.items() if number in live}
-        sizes: dict[tuple[str, str], int] = {}
+        sizes: dict[tuple[str, str], NDArray[np.int64]] = {}
         for partition in partitions:
             engine = partition.replica.engine
             if engine is None:
@@ -141,8 +151,17 @@ class Observer:
             self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
             census = self._censuses.setdefault(partition.number, Census())
             census.advance(engine)
-            for key, count in census.sizes.items():
-                sizes[key] = sizes.get(key, 0) + count
-        self.metrics.segment_customers.clear()
-        for (dimension, segment), count in sizes.items():
-            self.metrics.segment_customers.labels(dimension, segment).set(count)
+            for key, counts in census.sizes.items():
+                sizes[key] = sizes.get(key, NOTHING) + counts
+        metrics = self.metrics
+        gauges = (
+            metrics.segment_customers,
+            metrics.segment_spend,
+            metrics.segment_emails_sent,
+            metrics.segment_emails_engaged,
+        )
+        scales = (1, MINOR_PER_MAJOR, 1, 1)
+        for gauge, scale, place in zip(gauges, scales, range(len(gauges)), strict=True):
+            gauge.clear()
+            for (dimension, segment), counts in sizes.items():
+                gauge.labels(dimension, segment).set(int(counts[place]) / scale)

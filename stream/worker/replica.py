@@ -42,7 +42,7 @@ class Outcome:
 
     first_seq: int
     changes: list[Keyed] = field(default_factory=list)
-    marks: list[tuple[int, int]] = field(default_factory=list)  # (dimension, trigger) of each change, for metrics
+    marks: list[tuple[int, int, int, int]] = field(default_factory=list)  # dimension, trigger, from, to
     dead_letters: list[Keyed] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     applied: int = 0
@@ -263,7 +263,8 @@ class Replica:
             ids = engine.table.names.packed(changes["slot"])
             values = self._written(changes, ids, source[0].source(source[1]) if source else NOWHERE)
             outcome.changes.extend(zip(ids.parts(), values, strict=True))
-            outcome.marks.extend(zip(changes["dimension"].tolist(), changes["trigger"].tolist(), strict=True))
+            marks = (changes[name].tolist() for name in ("dimension", "trigger", "previous", "segment"))
+            outcome.marks.extend(zip(*marks, strict=True))
         engine.vacate()
         return outcome
 

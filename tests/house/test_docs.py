@@ -18,7 +18,7 @@ from stream.codec.block import block_of
 from stream.codec.definitions import check, decode_definitions, load
 from stream.codec.events import REASONS, decode
 from stream.codec.journal import Adopt, Batch, Position
-from stream.metrics.catalogue import CATALOGUE
+from stream.metrics.catalogue import CATALOGUE, HEALTH
 from stream.settings import Settings, variables
 from stream.worker.replica import Replica, Rule
 from tests.house.tables import REASON_MEANINGS, TABLES, rewritten
@@ -172,7 +172,7 @@ def test_names_in_pages_are_names_of_the_program(page: Path) -> None:
     files = {match["path"] for match in PATH.finditer(text)}
     assert {path for path in files if not (REPO / path).exists()} == set()
     assert set(VARIABLE.findall(text)) - variables() == set()
-    assert set(METRIC.findall(text)) - {metric.name for metric in CATALOGUE} == set()
+    assert set(METRIC.findall(text)) - {metric.name for metric in (*CATALOGUE, *HEALTH)} == set()
 
 
 def test_advice_names_a_heading_that_is_there() -> None:

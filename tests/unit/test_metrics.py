@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from stream.errors import SegstreamError
-from stream.metrics.catalogue import CATALOGUE, PREFIX, Metric
+from stream.metrics.catalogue import CATALOGUE, HEALTH, PREFIX, Metric
 from stream.metrics.registry import Metrics
 from stream.metrics.server import MetricsServer
 from stream.settings import Settings
@@ -30,7 +30,7 @@ def get(server: MetricsServer, path: str, **headers: str) -> tuple[int, str]:
         connection.close()
 
 
-@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*CATALOGUE, *HEALTH], ids=lambda metric: metric.name)
 def test_names_follow_the_conventions(metric: Metric) -> None:
     """Prefix, base unit last, `_total` on counters and only there, a sentence of help, buckets that rise."""
     assert metric.name.startswith(PREFIX)
@@ -44,12 +44,12 @@ def test_names_follow_the_conventions(metric: Metric) -> None:
 
 def test_no_name_is_used_twice() -> None:
     """One name, one meaning."""
-    assert len({metric.name for metric in CATALOGUE}) == len(CATALOGUE)
+    assert len({metric.name for metric in (*CATALOGUE, *HEALTH)}) == len(CATALOGUE) + len(HEALTH)
 
 
 def test_every_label_says_what_bounds_it_and_none_is_a_person() -> None:
     """Unbounded labels kill Prometheus, and a customer in a label is a leak."""
-    labels = {label for metric in CATALOGUE for label in metric.labels}
+    labels = {label for metric in (*CATALOGUE, *HEALTH) for label in metric.labels}
     assert all(label.bound for label in labels)
     assert not {label.name for label in labels} & {"customer", "customer_id", "key", "event_id", "error"}
 

@@ -1,0 +1,88 @@
+"""`segstream health`: how each segment is doing, and which of the usual tests it fails by which number."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.cli.options import Brokers, Json, Partitions, Prefix
+from stream.cli.past import Stop, files_of_any_schema, task_of, variants_of
+from stream.cli.progress import share_bar
+from stream.settings import Settings, help_of
+
+if TYPE_CHECKING:
+    from models.health import Health
+
+app = typer.Typer()
+
+
+class Format(enum.StrEnum):
+    """How the answer is printed: for people, for programs, for Prometheus."""
+
+    TEXT = "text"
+    JSON = "json"
+    PROMETHEUS = "prometheus"
+
+
+@app.command()
+def health(
+    *,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--events", metavar="FILE", help="Past events and not Kafka; TOPIC=FILE; may be repeated."),
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema; a ready one is recognised."),
+    ] = None,
+    definitions: Annotated[
+        str | None, typer.Option("--definitions", metavar="FILE", help=help_of("definitions"))
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TEXT,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    partitions: Partitions = None,
+    as_json: Json = False,
+) -> None:
+    """Say how segments are: size, revenue, growth, entries and exits, flaps, overlap, stability, response to e-mail.
+
+    With --events past events are run first; without, the rows and the published changes of a live system are read, as
+    beside live workers as `segstream verify`. Flap rates from 5 % on are warnings, from 30 % alarms.
+    """
+    settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix, partitions=partitions)
+    found = _of_events(settings, events, mapping) if events else asyncio.run(_of_topics(settings))
+    if as_json or form is Format.JSON:
+        from stream.health.words import plain
+
+        typer.echo(json.dumps(plain(found)))
+    elif form is Format.PROMETHEUS:
+        from stream.health.exposition import exposition
+
+        typer.echo(exposition(found), nl=False)
+    else:
+        from stream.health.words import told
+
+        typer.echo(told(found))
+
+
+def _of_events(settings: Settings, events: list[str], mapping: str | None) -> Health:
+    from stream.backtest.run import Watch, backtest
+    from stream.health.measured import health_of
+
+    task = task_of(settings, variants_of((settings.definitions, None)))
+    stop = Stop()
+    with share_bar("health") as progress, stop:
+        watch = Watch(progress or (lambda *_: None), stop.wanted, lambda text: typer.echo(text, err=True))
+        result = backtest(files_of_any_schema(events, mapping), task, watch)
+    return health_of(result.customers, result.variants[0], result.first_ms, result.last_ms)
+
+
+async def _of_topics(settings: Settings) -> Health:
+    from stream.health.live import standing_of
+    from stream.health.measured import health_of
+
+    return health_of(*await standing_of(settings))
