@@ -6,7 +6,6 @@ import asyncio
 import json
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +113,8 @@ def test_shares_are_shares(rows: list[tuple[int, int, int]]) -> None:
     """Of customers and revenue, over whoever has a segment; a dimension is wholly like itself, and overlaps whole."""
     first, _, spend = np.array(rows).T
     count = len(rows)
-    everybody = replace(
-        people(),
-        **{name: np.zeros(count, np.int64) for name in
-           ("newest_ms", "last_order_ms", "orders", "emails_sent", "engaged", "unsubscribes")},
-        spend_minor=spend,
-    )  # fmt: skip
+    nothing = np.zeros(count, np.int64)
+    everybody = Everybody(NOW_MS, nothing, nothing, nothing, spend, nothing, nothing, nothing)
     found = health(everybody, [course(first.tolist()), course(first.tolist())])
     assert sum(one.customers for one in found.dimensions[0].segments) == int((first > 0).sum())
     assert sum(one.share for one in found.dimensions[0].segments) == pytest.approx(
@@ -165,7 +160,8 @@ def test_live_is_read_from_rows_and_published_changes() -> None:
     """
     log = lived(then_die=True)
     customers, outcome, first_ms, last_ms = asyncio.run(standing_in(log, SETTINGS))
-    view, entries = View(), {}
+    view = View()
+    entries: dict[tuple[str, str], int] = {}
     for record in log.shelf(CHANGES).records:
         change = json.loads(record.value or b"")
         if view.take_change(0, change) == "applied":
