@@ -36,13 +36,14 @@ NESTING_MAX = 8  # levels of all, any, not and the comparison itself: deeper is 
 TERMS_MAX = 4096  # comparisons in a document: 16 dimensions of 32 segments with eight each
 CUT_MAX = 1e9  # days, orders or money: times a day in ms still far within 64 bits
 CUTS = {"recency_days": 4, "orders": 4, "spend": 4, "value": 3}  # quintile borders; 50, 80 and 95 % of buyers
+NOT_JUDGED_BY = ("budget", "tests")  # keys that are not in the digest: nobody's segment hangs on them
 _NAME = re.compile(r"[a-z][a-z0-9_ '&-]{0,39}")
 _ATTRIBUTE = re.compile(r"\w{1,40}")
 
 
 def parse(document: Value) -> Definitions:
     """Definitions from plain values; raises DefinitionError for the first mistake."""
-    root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions", "budget"})
+    root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions", "budget", "tests"})
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
     scope = Scope(_attributes(root.get("attributes", {})))
@@ -50,10 +51,10 @@ def parse(document: Value) -> Definitions:
         name=_name(root.get("name", "segments"), "name"),
         dimensions=_dimensions(root.get("dimensions"), scope),
         attributes=tuple(scope.attributes.items()),
-        cuts=_cuts(root.get("cuts")),
+        cuts=cuts_of(root.get("cuts"), "cuts"),
         budget=_budget(root.get("budget", [])),
         digest=digest(
-            {key: value for key, value in root.items() if key != "budget"}
+            {key: value for key, value in root.items() if key not in NOT_JUDGED_BY}
         ),  # last: what has passed so far is plain, finite and small
     )
 
@@ -83,15 +84,18 @@ def _attributes(value: Value) -> dict[str, str]:
     return dict(entries)
 
 
-def _cuts(value: Value) -> dict[str, tuple[float, ...]]:
-    entries = _mapping(value, "cuts", set(CUTS))
+def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:
+    """Cut points of plain values; raises DefinitionError for the first mistake."""
+    entries = _mapping(value, path, set(CUTS))
     cuts = {}
     for name, count in CUTS.items():
         given = entries.get(name)
         if not isinstance(given, list) or len(given) != count or not all(_is_number(x) for x in given):
-            raise DefinitionError(f"cuts.{name}", f"must be a list of {count} numbers: the cut points before any model")
+            raise DefinitionError(
+                f"{path}.{name}", f"must be a list of {count} numbers: the cut points before any model"
+            )
         if sorted(given) != given or given[0] < 0 or given[-1] > CUT_MAX:
-            raise DefinitionError(f"cuts.{name}", f"must not fall, from 0 to {CUT_MAX:g}")
+            raise DefinitionError(f"{path}.{name}", f"must not fall, from 0 to {CUT_MAX:g}")
         cuts[name] = tuple(float(x) for x in given)
     return cuts
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from models.definitions.strings import attribute_value
 from models.events import (
     AMOUNT_MINOR_MAX,
     CLICK,
@@ -31,7 +32,6 @@ from stream.codec.columns import Columns
 from stream.codec.events import ATTRIBUTE_MAX, CLICK_CODES, EMAIL_CODES, RESERVED_ID, TS_MS_MAX
 from stream.codec.schemas import ID_LENGTH_MAX
 from stream.sources import REQUIRED
-from stream.worker.replica import attribute_value
 
 Batch = Mapping[str, Any]
 """Arrow columns by field name, all of one length."""

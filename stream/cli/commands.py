@@ -34,7 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("watch", "stream.cli.watch", "Follow segment changes in words or JSON."),
     Command("produce", "stream.cli.produce", "Send a Parquet, CSV or JSON-lines file to the input topics."),
     Command("simulate", "stream.cli.simulate", "Generate seeded customers whose true segment is known."),
-    Command("definitions", "stream.cli.definitions", "Check a segments.yaml."),
+    Command("definitions", "stream.cli.definitions", "Check and test a segments.yaml."),
     Command("backtest", "stream.cli.backtest", "Run past events through the kernel: what would have been."),
     Command(
         "rfm", "stream.cli.rfm", "Print the ten RFM segments, as published or with equal segments for equal customers."

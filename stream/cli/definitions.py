@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.definitions.analysis.remarks import ERROR, WARNING
+from stream.cli.definitions_cases import play_cases
 from stream.codec.definitions import Finding, gallery_text, plain
 from stream.definitions.formats import Format, Verdict, github_of, junit_of, line_of
 from stream.definitions.snippets import SHIPPED, snippets_of
@@ -17,7 +18,8 @@ from stream.definitions.snippets import SHIPPED, snippets_of
 if TYPE_CHECKING:
     from models.definitions.document import Definitions, Dimension
 
-app = typer.Typer(help="Check a segments.yaml.")
+app = typer.Typer(help="Check and test a segments.yaml.")
+app.command(name="test")(play_cases)
 
 WIDTH = 100  # of the summary: fits beside an editor
 

@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from models.cases.case import Case
+from models.cases.language import parse_cases
 from models.clusters.snapshot import Snapshot, from_document, to_document
 from models.definitions.analysis.remarks import ERROR, remarks_on
 from models.definitions.document import Definitions
@@ -21,6 +23,7 @@ from stream.errors import SegstreamError
 
 _DIGEST = re.compile("[0-9a-f]{16}")
 FILE_BYTES_MAX = 1_000_000  # a definitions file or a snapshot is a few kilobytes; a megabyte is something else
+CASES_SUFFIX = ".tests.yaml"  # of the file of cases beside a definitions file
 NODES_MAX = 100_000  # of a definitions file with its aliases written out: a thousand times the shipped one
 
 
@@ -39,7 +42,8 @@ class Finding:
 def gallery_names() -> list[str]:
     """The documents that come with segstream: one for each kind of segmentation, and `shipped`."""
     entries = (files("models.definitions") / "gallery").iterdir()
-    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+    names = [entry.name for entry in entries if entry.name.endswith(".yaml")]
+    return sorted(name.removesuffix(".yaml") for name in names if not name.endswith(CASES_SUFFIX))
 
 
 def gallery_text(name: str) -> str:
@@ -98,27 +102,32 @@ def load(path: str) -> tuple[Definitions, bytes]:
             f"`segstream definitions check {path}` shows it",
         )
     document = plain(text)
-    return parse(document), orjson.dumps(document)
+    definitions = parse(document)
+    return definitions, orjson.dumps({key: value for key, value in document.items() if key != "tests"})
 
 
 def check(text: str) -> list[Finding]:
     """What is wrong with a YAML text; empty when it can be adopted."""
     try:
         tree = _yaml(text, "rt")
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return [Finding("", f"not YAML: {error.problem}", line, column)]
     except Exception as error:  # noqa: BLE001 - ruamel raises ValueError, TypeError and more for odd scalars
-        return [Finding("", f"not YAML: {error}", 1, 1)]
+        return [_not_yaml(error)]
     try:
-        parse(plain(text))
+        document = plain(text)
+        parse_cases(document.get("tests", []), parse(document))
     except DefinitionError as error:
         line, column, _ = _place(tree, error.path)
         return [Finding(error.path, error.problem, line, column)]
     except orjson.JSONEncodeError as error:
         return [Finding("", f"holds something that is no text, number, list or mapping: {error}", 1, 1)]
     return []
+
+
+def _not_yaml(error: Exception) -> Finding:
+    """What the parser said, at its place."""
+    mark = (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Finding("", f"not YAML: {error.problem if isinstance(error, MarkedYAMLError) else error}", line, column)
 
 
 def remarks(text: str) -> list[Finding]:
@@ -129,6 +138,30 @@ def remarks(text: str) -> list[Finding]:
         line, column, path = _place(tree, one.path)
         found.append(Finding(path, one.problem, line, column, one.level, one.rule))
     return found
+
+
+def cases_of(text: str, definitions: Definitions) -> tuple[tuple[Case, ...], list[Finding]]:
+    """The cases under `tests:` of a YAML text, a file of their own or not; or what is wrong with them."""
+    try:
+        document = plain(text)
+        tests = document.get("tests", []) if isinstance(document, dict) else None
+        return parse_cases(tests, definitions), []
+    except DefinitionError as error:
+        line, column, _ = Places(text).of(error.path)
+        return (), [Finding(error.path, error.problem, line, column)]
+    except Exception as error:  # noqa: BLE001 - as in check
+        return (), [_not_yaml(error)]
+
+
+class Places:
+    """Where everything of a YAML text stands."""
+
+    def __init__(self, text: str) -> None:
+        self._tree = _yaml(text, "rt")
+
+    def of(self, path: str) -> tuple[int, int, str]:
+        """Line and column, from 1, of the nearest node on the way to `path`, and that way."""
+        return _place(self._tree, path)
 
 
 def _yaml(text: str, kind: str) -> Any:

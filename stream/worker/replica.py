@@ -19,7 +19,7 @@ from models.customers.names import Packed, packed
 from models.customers.places import number
 from models.customers.row import DAY_MS, PROFILE_TIME, ROW, ROW_VERSION
 from models.definitions.document import Definitions
-from models.definitions.language import string_value
+from models.definitions.strings import attribute_value
 from models.engine import Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.change_bytes import NOWHERE, ChangeBytes, Source
@@ -324,12 +324,3 @@ class Joined:
     def source(self, order: NDArray[np.int64]) -> Source:
         """Where events in this order of rows come from."""
         return Source(order, self.rows.view(np.recarray), self.decoded.text, self.kind, self.offset)
-
-
-def attribute_value(value: Any, kind: str) -> float:
-    """An attribute as a row holds it: a number as it is, a text as 52 bits of its hash, NaN when absent."""
-    if value is None:
-        return float("nan")
-    if kind == "number":
-        return float(value) if isinstance(value, int | float) else float("nan")
-    return string_value(str(value).lower() if isinstance(value, bool) else str(value))

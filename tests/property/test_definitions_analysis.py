@@ -14,7 +14,7 @@ from models.definitions.analysis.proof import Prover
 from models.definitions.analysis.ranges import Values, domain_of
 from models.definitions.compile import compile_plan
 from models.definitions.document import All, Condition, Definitions, Not, Term
-from models.definitions.evaluate import judge
+from models.definitions.evaluate import judge, tell
 from models.definitions.language import parse
 from models.features.catalogue import FEATURES
 from tests.core import Core, document, segments
@@ -32,6 +32,8 @@ def seen(core: Core, now: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     plan, terms = core.judge.rules.plan, core.judge.terms
     values, truth = np.zeros(max(len(plan.readings), 1)), np.zeros(max(len(terms), 1), np.bool_)
     judge(core.rows[0], now, plan, core.judge.rules.model[0], values, truth)
+    for d in range(len(plan.dimensions)):
+        tell(plan, d, int(core.rows[0].segment[d]), values, truth)
     return values, truth
 
 

@@ -33,6 +33,7 @@ NEVER: list[tuple[Any, str]] = [
     ({"all": ['profile.country == "France"', 'profile.country == "Italy"']}, '`profile.country == "Italy"` exclude'),
     ({"all": ["profile.age >= 18", {"not": "profile.age present"}]}, "exclude each other"),
     ({"all": [{"any": ["orders >= 3", "clicks >= 9"]}, "orders == 1", "clicks < 4"]}, "exclude each other"),
+    ({"all": ["dimension other is x", "dimension other is y"]}, "exclude each other"),
     ({"not": {"any": ["orders < 5", "orders >= 3"]}}, "always holds"),
 ]
 MAY_HOLD: list[Any] = [
@@ -51,7 +52,12 @@ def remarked(*conditions: Any, **more: Any) -> list[Remark]:
     """The remarks on a dimension of segments s0, s1 and so on with these conditions."""
     named = [(f"s{i}", condition) for i, condition in enumerate(conditions)]
     return remarks_on(
-        parse(document({"d": segments(*named, **more)}, attributes={"age": "number", "country": "string"}))
+        parse(
+            document(
+                {"d": segments(*named, **more), "other": segments(("x", "spend > 5"), ("y", "always"))},
+                attributes={"age": "number", "country": "string"},
+            )
+        )
     )
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from models import events as e
 from models.definitions.document import CLUSTER
 from models.definitions.language import parse
+from models.definitions.strings import attribute_value
 from stream.codec.definitions import check, gallery_names, gallery_text, plain
 from stream.simulate import events
-from stream.worker.replica import attribute_value
 from tests.core import Core, event
 
 KINDS = {

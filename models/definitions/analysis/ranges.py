@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from models.customers.row import GONE
 from models.definitions.compile import native_threshold
 from models.definitions.document import Term
 from models.features import catalogue as c
@@ -53,6 +54,7 @@ def domain_of(feature: Feature) -> Values | None:
         c.DECAYED: (0.0, math.inf),
         c.WINDOW_SUM: (0.0, math.inf),
         c.COUNT: (0.0, COUNT_MAX),
+        c.ANSWER: (0.0, float(GONE)),
         c.MONEY: (MONEY_LEAST[source], math.inf) if source in MONEY_LEAST else None,
         c.WINDOW_COUNT: (0.0, float(c.KEPT[source])) if source in range(len(c.KEPT)) else None,
         c.SCORE: (0.0, SCORE_MAX[source]) if source in SCORE_MAX else None,
@@ -66,7 +68,7 @@ def is_integral(feature: Feature) -> bool:
     """Whether its native values are whole: milliseconds, cents, counts and scores are; quotients are not."""
     if feature.kind == c.MONEY:
         return feature.source != c.AVERAGE_ORDER
-    return feature.kind in (c.SINCE, c.GAP, c.COUNT, c.WINDOW_COUNT, c.WINDOW_SUM, c.SCORE)
+    return feature.kind in (c.SINCE, c.GAP, c.COUNT, c.WINDOW_COUNT, c.WINDOW_SUM, c.SCORE, c.ANSWER)
 
 
 def satisfying(term: Term, *, holds: bool) -> Values | None:

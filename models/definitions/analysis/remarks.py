@@ -11,6 +11,7 @@ from models.definitions.analysis.ranges import Values, domain_of
 from models.definitions.comparison import ALWAYS
 from models.definitions.compile import native_threshold
 from models.definitions.document import CLUSTER, All, Any, Condition, Definitions, Dimension, Not, Segment, Term
+from models.definitions.words import written
 from models.features.catalogue import OPEN_RATE, RATIO, REFUND_RATE
 
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -169,10 +170,7 @@ def _range_of(term: Term) -> str:
 def _words(condition: Condition) -> str:
     """A condition as it is written."""
     if isinstance(condition, Term):
-        value = f'"{condition.text}"' if condition.text else f"{condition.threshold:.10g}"
-        return (
-            f"`{condition.name} {condition.op} {value}`" if condition.op != "present" else f"`{condition.name} present`"
-        )
+        return f"`{written(condition)}`"
     if isinstance(condition, Not):
         return f"not {_words(condition.part)}"
     key = "all" if isinstance(condition, All) else "any"
