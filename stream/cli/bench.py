@@ -22,14 +22,16 @@ app = typer.Typer(help="Measure the worker and its parts; docs/performance.md sa
 
 Events = Annotated[int, typer.Option("--events", min=1_000, help="Events measured, after a warm-up.")]
 Customers = Annotated[int, typer.Option("--customers", min=100, help="Different customers.")]
-EVENTS, CUSTOMERS = 400_000, 20_000  # some seconds of a worker at full rate; as many as a busy shop has in a week
+CUSTOMERS = 20_000  # as many as a busy shop has in a week
+LOAD_EVENTS, LOAD_CUSTOMERS = 3_000_000, 100_000  # a quarter of a minute at full rate: ten checkpoints have time
+PART_EVENTS = 400_000  # of the inner path or its parts: some seconds
 
 
 @app.command()
 def throughput(
     *,
-    events: Events = EVENTS,
-    customers: Customers = CUSTOMERS,
+    events: Events = LOAD_EVENTS,
+    customers: Customers = LOAD_CUSTOMERS,
     plain_seconds: Annotated[
         float, typer.Option("--plain-seconds", min=1, help="How long the plain Faust app is measured.")
     ] = 20.0,
@@ -133,7 +135,7 @@ def scaling(
 @app.command()
 def checkpoint(
     *,
-    events: Events = EVENTS,
+    events: Events = PART_EVENTS,
     customers: Annotated[int, typer.Option("--customers", min=1_000, help="Customers of the partition.")] = 100_000,
     as_json: Json = False,
 ) -> None:
@@ -158,7 +160,7 @@ def memory(
 
 
 @app.command()
-def kernel(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
+def kernel(*, events: Events = PART_EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
     """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
     from stream.bench.parts import kernel as run
 
@@ -166,7 +168,7 @@ def kernel(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json
 
 
 @app.command()
-def decode(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
+def decode(*, events: Events = PART_EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
     """Measure the decoding of input records into columns, and their digest."""
     from stream.bench.parts import decode as run
 
@@ -176,7 +178,7 @@ def decode(*, events: Events = EVENTS, customers: Customers = CUSTOMERS, as_json
 @app.command()
 def path(
     *,
-    events: Events = EVENTS,
+    events: Events = PART_EVENTS,
     customers: Customers = CUSTOMERS,
     profile: Annotated[
         bool, typer.Option("--profile", help="Print where the time goes, function by function.")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 BATCH_SIZE_BYTES = 512 * 1024  # one request's worth of a partition: larger no longer gains, and stays below a fetch
+CHECKPOINT_BATCH_BYTES = 2 * 1024 * 1024  # a request waits for the one before, under full load for long: so few
 REQUEST_SIZE_MAX_BYTES = 4 * 1024 * 1024  # the topics' largest message: a checkpoint record (900 KB) with room
 FETCH_PARTITION_BYTES = 4 * 1024 * 1024  # at least the largest message, so that a read always brings one whole
 FETCH_MAX_BYTES = 32 * 1024 * 1024  # bounds what one poll can bring into memory
@@ -64,7 +65,7 @@ def transactional_producer(
     """
     return AIOKafkaProducer(
         **connection(settings, client_id),
-        **_producing(settings),
+        **_producing(settings) | {"max_batch_size": CHECKPOINT_BATCH_BYTES},
         transactional_id=f"{settings.group}-{transactional_id}",
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
     )

@@ -322,6 +322,7 @@ async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records:
         if batch.append(key=key, value=value, timestamp=None) is None:
             if count:
                 sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+                await asyncio.sleep(0)  # some milliseconds have passed
             batch, count = producer.create_batch(), 0
             if batch.append(key=key, value=value, timestamp=None) is None:
                 # larger than a batch: aiokafka sends it alone, up to the largest request

@@ -41,7 +41,8 @@ UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and wh
 TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
 REJUDGE_ROWS = 4_000  # the same for adoptions
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
-YIELD_RECORDS = 64  # records of a checkpoint prepared at a time: about a millisecond
+BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
+BITE_SHARE = 0.2  # of the time that live events took since the last bite
 IDENTITY_TRIES = 5  # two who claim at once take it from each other; the journal stops one of them at the next look
 
 
@@ -389,8 +390,9 @@ class Partition:
         for dead in self._dead_before_draft:
             await asyncio.shield(dead)
         assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
-        state = [record async for record in _unhurried(draft.state_records(changes_next))]
-        memberships = [r async for r in _unhurried(draft.membership_records(self.progress.checkpoint_seq))]
+        state = [record async for record in _unhurried(draft.state_records(changes_next), self._clock)]
+        changed = draft.membership_records(self.progress.checkpoint_seq)
+        memberships = [record async for record in _unhurried(changed, self._clock)]
         firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
         self._cycle.written(firsts[0], Marked(firsts[0] + len(state) - 1, draft.marker))  # the marker comes last
         self.progress.checkpoint_seq = draft.seq
@@ -454,9 +456,15 @@ class Partition:
             await self._transactions.close()
 
 
-async def _unhurried(records: Iterable[Keyed]) -> AsyncIterator[Keyed]:
-    """Let live events pass between one bite of records and the next."""
-    for i, record in enumerate(records):
+async def _unhurried(records: Iterable[Keyed], clock: Any) -> AsyncIterator[Keyed]:
+    """Let live events pass between one bite of records and the next; under full load a bite is a share of what they
+    took, or a checkpoint would never end.
+    """
+    bite_s, resumed_s = 0.0, clock.monotonic_s()  # the first record alone, to see how long the others take
+    for record in records:
         yield record
-        if i % YIELD_RECORDS == 0:
+        paused_s = clock.monotonic_s()
+        if paused_s - resumed_s >= bite_s:
             await asyncio.sleep(0)
+            resumed_s = clock.monotonic_s()
+            bite_s = max(BITE_SECONDS_MIN, BITE_SHARE * (resumed_s - paused_s))
