@@ -41,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("report", "stream.cli.report", "Check a report that a backtest wrote."),
     Command("replay", "stream.cli.replay", "Execute a recorded journal again, into another place."),
+    Command("explain", "stream.cli.explain", "Explain where a customer is, and what would lead elsewhere."),
     Command("health", "stream.cli.health", "Say how segments are doing, and which of the usual tests each fails."),
     Command("personas", "stream.cli.personas", "Show who the clusters of the model are; approve a held model."),
     Command("verify", "stream.cli.verify", "Execute the journal again and compare with what was published."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ import typer
 from stream.cli.options import Brokers, Json, Partitions, Prefix
 from stream.cli.past import Stop, files_of_any_schema, task_of, variants_of
 from stream.cli.progress import share_bar
+from stream.cli.times import epoch_ms
+from stream.errors import SegstreamError
 from stream.settings import Settings, help_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ def health(
         list[str] | None,
         typer.Option("--events", metavar="FILE", help="Past events and not Kafka; TOPIC=FILE; may be repeated."),
     ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="With --events: as of then; else after the last event.")
+    ] = None,
     mapping: Annotated[
         str | None,
         typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema; a ready one is recognised."),
@@ -54,7 +60,10 @@ def health(
     beside live workers as `segstream verify`. Flap rates from 5 % on are warnings, from 30 % alarms.
     """
     settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix, partitions=partitions)
-    found = _of_events(settings, events, mapping) if events else asyncio.run(_of_topics(settings))
+    if at and not events:
+        raise SegstreamError("--at needs past events", "give --events, or leave it out: live is as of now")
+    at_ms = epoch_ms(at) if at else None
+    found = _of_events(settings, events, mapping, at_ms) if events else asyncio.run(_of_topics(settings))
     if as_json or form is Format.JSON:
         from stream.health.words import plain
 
@@ -69,11 +78,11 @@ def health(
         typer.echo(told(found))
 
 
-def _of_events(settings: Settings, events: list[str], mapping: str | None) -> Health:
+def _of_events(settings: Settings, events: list[str], mapping: str | None, at_ms: int | None) -> Health:
     from stream.backtest.run import Watch, backtest
     from stream.health.measured import health_of
 
-    task = task_of(settings, variants_of((settings.definitions, None)))
+    task = replace(task_of(settings, variants_of((settings.definitions, None))), until_ms=at_ms)
     stop = Stop()
     with share_bar("health") as progress, stop:
         watch = Watch(progress or (lambda *_: None), stop.wanted, lambda text: typer.echo(text, err=True))

@@ -6,7 +6,7 @@ worker has, by the same functions, as of the journal's end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from stream.worker.checkpoint import restore
 from stream.worker.markers import newest_marker
 from stream.worker.recovery import JournalReader, read_inputs, refuse_foreign
 from stream.worker.replica import Replica, rule_of
-from stream.worker.verification import JOURNAL
+from stream.worker.verification import JOURNAL, documents_of
 
 if TYPE_CHECKING:
+    from models.engine import Judge
     from stream.settings import Settings
     from stream.worker.documents import Documents
     from stream.worker.log import Log
@@ -51,3 +52,18 @@ async def standing(log: Log, settings: Settings, partition: int, documents: Docu
         slots = np.arange(replica.cursor, len(engine.table))
         engine.sweep(slots[engine.table.names.occupied(slots)], engine.adoption.adopted_ms)
     return replica
+
+
+async def standing_of(log: Log, settings: Settings, customer_id: str) -> tuple[int, Any, Judge] | None:
+    """(time, row, judge) of one customer: a record array of length 1, settled up to that time; None for nobody."""
+    partition = partition_of(customer_id, settings.partitions)
+    replica = await standing(log, settings, partition, await documents_of(log, settings))
+    engine = replica.engine
+    slot = engine.table.find(customer_id) if engine is not None else -1
+    if engine is None or slot < 0:
+        return None
+    engine.sweep(np.array([slot]), replica.stream_ms)  # as the next tick would
+    row = engine.table.rows[slot : slot + 1].copy()
+    if not row["first_ms"][0]:
+        return None
+    return max(replica.stream_ms, int(row["decided_ms"][0])), row.view(np.recarray), engine.judge
