@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
 from models.customers import names
-from models.customers.row import DIMENSIONS_MAX, GONE, LEFT
+from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, GONE, LEFT
 from models.customers.table import Copy, Table
 from models.definitions.compile import compile_plan
 from models.definitions.document import CLUSTER, Definitions, Term
 from models.definitions.language import SEGMENTS_MAX
+from models.definitions.warming import warming
 from models.events import ATTRIBUTES_MAX, EVENT
 from models.features.catalogue import CLUSTER_FEATURES
 from models.features.compute import sample
@@ -75,6 +76,7 @@ class Engine:
     adoption : the latest adoption; rows of an older generation are judged anew when touched.
     counters : running numbers by position (models.workspace): the first is the partition's `seq`.
     copy : a checkpoint copy being taken, or None; the engine copies rows into it before they change.
+    warming : until when what a newly declared category says is not whole yet, by its name.
     departed : customers who left since somebody last took them out: their memberships end.
     """
 
@@ -85,6 +87,7 @@ class Engine:
         self.counters = np.zeros(COUNTERS, np.int64)
         self.copy: Copy | None = None
         self.departed: dict[str, None] = {}
+        self.warming: dict[str, int] = {}
         self._leaving: list[NDArray[np.int64]] = []
         self._work = workspace()
         self._changes: Any = np.zeros(CHANGES_MAX, CHANGE).view(np.recarray)
@@ -131,6 +134,9 @@ class Engine:
     def adopt(self, judge: Judge, adopted_ms: int) -> None:
         """Put new rules in force as of `adopted_ms`. Every row must be of the present generation: sweep them first."""
         trigger = DEFINITION if judge.definitions.digest != self.judge.definitions.digest else MODEL
+        begun = {**warming(self.judge.definitions, judge.definitions, adopted_ms), **self.warming}
+        declared = judge.definitions.categories
+        self.warming = {name: until for name, until in begun.items() if name in declared and until > adopted_ms}
         self.older = self.judge
         self.judge = judge
         self.adoption = adoption_between(
@@ -162,7 +168,7 @@ class Engine:
 
 
 def adoption_between(old: Definitions, new: Definitions, generation: int, adopted_ms: int, trigger: int) -> Adoption:
-    """How rows of `old` are carried over to `new`: dimensions, segments and attributes keep their names."""
+    """How rows of `old` are carried over to `new`: dimensions, segments, attributes and categories keep names."""
     places = {dimension.name: d for d, dimension in enumerate(old.dimensions)}
     dimension_from = np.full(DIMENSIONS_MAX, -1, np.int64)
     segment_from = np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1))
@@ -181,4 +187,8 @@ def adoption_between(old: Definitions, new: Definitions, generation: int, adopte
     for k, attribute in enumerate(new.attributes):
         if attribute in old.attributes:
             attribute_from[k] = old.attributes.index(attribute)
-    return Adoption(generation, adopted_ms, trigger, dimension_from, segment_from, attribute_from)
+    category_from = np.full(CATEGORIES_MAX, -1, np.int64)
+    for k, category in enumerate(new.categories):
+        if category in old.categories:
+            category_from[k] = old.categories.index(category)
+    return Adoption(generation, adopted_ms, trigger, dimension_from, segment_from, attribute_from, category_from)

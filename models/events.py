@@ -29,5 +29,6 @@ EVENT = np.dtype(
         ("machine_open", "i8"),  # 1 when an e-mail open was made by a machine, not a person
         ("attributes", "i8"),  # profiles only: row of the attribute array that came with the batch
         ("offset", "i8"),
+        ("category", "i8"),  # clicks only: place among the declared categories, from 1; 0: none of them
     ]
 )

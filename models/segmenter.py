@@ -177,7 +177,7 @@ def _settle(
 
 @kernel
 def _carry_over(row: Any, adoption: Any, work: Any) -> None:
-    """Move a row's segments and attributes to their places in the new rules."""
+    """Move a row's segments, attributes and categories to their places in the new rules."""
     work.previous[0] = row
     old = work.previous[0]
     for d in range(r.DIMENSIONS_MAX):
@@ -192,4 +192,7 @@ def _carry_over(row: Any, adoption: Any, work: Any) -> None:
     for k in range(ATTRIBUTES_MAX):
         place = adoption.attribute_from[k]
         row.attribute[k] = math.nan if place < 0 else old.attribute[place]
+    for k in range(r.CATEGORIES_MAX):
+        place = adoption.category_from[k]
+        put(row, r.CATEGORY_TIMES + k, 0 if place < 0 else number(old, r.CATEGORY_TIMES + place))
     row.generation = adoption.generation

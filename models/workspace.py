@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.customers.row import DIMENSIONS_MAX, ROW
+from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, ROW
 from models.definitions.compile import STACK_MAX, Plan
 from models.definitions.language import SEGMENTS_MAX, TERMS_MAX
 from models.events import ATTRIBUTES_MAX
@@ -36,6 +36,7 @@ class Adoption(NamedTuple):
     dimension_from: NDArray[np.int64]  # for each dimension its place before, -1: new
     segment_from: NDArray[np.int64]  # [dimension, old code] -> code
     attribute_from: NDArray[np.int64]  # for each attribute place its place before, -1: new
+    category_from: NDArray[np.int64]  # for each category place its place before, -1: new
 
 
 class Workspace(NamedTuple):
@@ -91,4 +92,5 @@ def first_adoption() -> Adoption:
         np.arange(DIMENSIONS_MAX, dtype=np.int64),
         np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1)),
         np.arange(ATTRIBUTES_MAX, dtype=np.int64),
+        np.arange(CATEGORIES_MAX, dtype=np.int64),
     )

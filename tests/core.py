@@ -51,12 +51,13 @@ def event(
     amount: int = 0,
     machine: int = 0,
     attributes: int = -1,
+    category: int = 0,
     id_hash: int | None = None,
 ) -> NDArray[np.void]:
     """One EVENT record in an array of length 1; without id_hash it has an identity of its own."""
     one = np.zeros(1, e.EVENT)
     hashed = next(_ids) if id_hash is None else id_hash
-    one[0] = (slot, kind, action, ts_ms, amount, hashed, machine, attributes, 0)
+    one[0] = (slot, kind, action, ts_ms, amount, hashed, machine, attributes, 0, category)
     return one
 
 

@@ -18,6 +18,7 @@ class Given:
     machine_open: int = 0
     attributes: tuple[float, ...] = ()
     times: int = 1
+    category: int = 0  # of a click: place among the declared ones, from 1
 
 
 @dataclass(frozen=True, slots=True)

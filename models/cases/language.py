@@ -87,7 +87,7 @@ def _case(value: Value, path: str, definitions: Definitions) -> Case:
 
 
 def _given(value: Value, path: str, scope: _Scope) -> Given:
-    entry = _mapping(value, path, {"at", "times", "machine", *KINDS})
+    entry = _mapping(value, path, {"at", "times", "machine", "category", *KINDS})
     kinds = [kind for kind in KINDS if kind in entry]
     if len(kinds) != 1:
         raise DefinitionError(path, f"must have exactly one of {', '.join(KINDS)}")
@@ -107,7 +107,12 @@ def _given(value: Value, path: str, scope: _Scope) -> Given:
     if kind == "purchase":
         return Given(at_ms, e.PURCHASE, amount_minor=_amount(inner, place), times=times)
     if kind == "click":
-        return Given(at_ms, e.CLICK, _action(inner, e.CLICK_ACTIONS, place), times=times)
+        action, category = _action(inner, e.CLICK_ACTIONS, place), 0
+        if "category" in entry:
+            category = _category(entry["category"], f"{path}.category", scope)
+        return Given(at_ms, e.CLICK, action, times=times, category=category)
+    if "category" in entry:
+        raise DefinitionError(f"{path}.category", "is something of a click only")
     if kind == "email":
         return Given(at_ms, e.EMAIL, _action(inner, e.EMAIL_ACTIONS, place), machine_open=int(machine), times=times)
     return Given(at_ms, e.PROFILE, attributes=_attributes(inner, place, scope), times=times)
@@ -118,6 +123,14 @@ def _amount(value: Value, path: str) -> int:
     if not is_number or not 0.5 <= abs(value) * e.MINOR_PER_MAJOR <= e.AMOUNT_MINOR_MAX:  # noqa: PLR2004 - rounds to a cent
         raise DefinitionError(path, f"must be an amount of money, negative for a refund, not {value!r}")
     return round(float(value) * e.MINOR_PER_MAJOR)
+
+
+def _category(value: Value, path: str, scope: _Scope) -> int:
+    declared = scope.definitions.categories
+    if value not in declared:
+        near = nearest(value, declared) if isinstance(value, str) else ""
+        raise DefinitionError(path, f"category {value!r} is not declared under categories{near}")
+    return declared.index(value) + 1
 
 
 def _action(value: Value, actions: tuple[str, ...], path: str) -> int:

@@ -89,7 +89,7 @@ def _event(given: Given) -> Any:
     event = np.zeros(1, EVENT)
     event[0] = (
         0, given.kind, given.action, given.at_ms, given.amount_minor, 0, given.machine_open,
-        0 if given.attributes else -1, 0,
+        0 if given.attributes else -1, 0, given.category,
     )  # fmt: skip
     return event
 

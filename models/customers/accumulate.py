@@ -54,6 +54,9 @@ def accumulate(row: Any, event: Any, attributes: Any) -> None:
     _move_landmark(row, t)
     if event.kind == CLICK:
         _click(row, t, event.action)
+        if event.category > 0:
+            place = r.CATEGORY_TIMES + event.category - 1
+            put(row, place, max(number(row, place), t))
     elif event.kind == PURCHASE:
         _purchase(row, t, event.amount_minor)
     elif event.kind == EMAIL:

@@ -26,6 +26,7 @@ from models.features.catalogue import (
     WINDOW_ALIASES,
     WINDOW_COUNT,
     Feature,
+    clicked,
     following,
 )
 
@@ -48,6 +49,9 @@ FORMS: Final[Mapping[str, str]] = {
     "cart_add, then no order within 2 hours": "two hours after the newest cart and until an order comes; so of any two "
     "of `order`, `click`, `cart_add`, `open`, `email`",
     "email, then order within 3 days": "what followed the newest e-mail came so soon",
+    "days_since_click on shoes < 1": "the newest click on one of the declared `categories`; or "
+    "`no click on shoes for 7 days`",
+    "clicks on shoes in 1 day >= 1": "whether there was one: of a category a row keeps the newest click, not how many",
     "clicks trend >= 1.5": "lately against usual: the same as `click_trend >= 1.5`",
     "top 20 % by spend": "of buyers, by the model's cut points: of `spend`, `value`, `orders`, `recency`; or `bottom`",
     "dimension lifecycle is active": "what another dimension says; `is not`, `in (new, active)`, `not in`",
@@ -56,8 +60,10 @@ FORMS: Final[Mapping[str, str]] = {
 """Every form that a comparison can have, and what it means."""
 
 _SPAN: Final = r"(?P<span>[0-9]{1,7})\s+(?P<unit>minute|hour|day|week)s?"
+_CATEGORY: Final = r"""(?P<category>"[^"]+"|'[^']+'|[\w&-]+)"""
 _COMPARISON = re.compile(
     r"(?P<feature>[a-z_]\w*(?:\.\w+)?)"
+    rf"(?:\s+on\s+{_CATEGORY})?"
     rf"(?:\s+in\s+{_SPAN})?"
     r"(?:\s*(?P<op>>=|<=|==|!=|>|<)\s*(?P<value>.*)"
     r"|\s+between\s+(?P<low>\S+(?:\s+[a-z]+)?)\s+and\s+(?P<high>.+)"
@@ -66,7 +72,7 @@ _COMPARISON = re.compile(
 )
 _TREND = re.compile(r"(?P<what>\w+)\s+trend(?P<rest>\W.*)")
 _TOP = re.compile(r"(?P<end>top|bottom)\s+(?P<share>[0-9]{1,3})\s*%\s+by\s+(?P<by>\w+)")
-_SILENCE = re.compile(rf"no\s+(?P<what>\w+)\s+for\s+{_SPAN}")
+_SILENCE = re.compile(rf"no\s+(?P<what>\w+)(?:\s+on\s+{_CATEGORY})?\s+for\s+{_SPAN}")
 _SEQUENCE = re.compile(rf"(?P<first>\w+)\s*,?\s+then\s+(?P<no>no\s+)?(?P<second>\w+)\s+within\s+{_SPAN}")
 _DIMENSION = re.compile(
     r"dimension\s+(?P<name>\S.*?)\s+(?:(?P<is>is(?:\s+not)?)\s+(?P<segment>\S.*)|(?P<in>(?:not\s+)?in)\s*\((?P<entries>.*)\))"
@@ -80,6 +86,7 @@ class Scope:
     """What conditions may name, and how many comparisons there were so far."""
 
     attributes: Mapping[str, str]
+    categories: tuple[str, ...] = ()
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of dimensions of rules, in order
     dimensions: tuple[str, ...] = ()
     count: int = 0
@@ -119,8 +126,10 @@ def _read_top(match: re.Match[str], path: str, _scope: Scope) -> Condition:
     return All((Term(BY_NAME[name], ">=", 1.0), Term(BY_NAME[name], "<", float(least))))  # 0 is without order
 
 
-def _read_silence(match: re.Match[str], path: str, _scope: Scope) -> Condition:
+def _read_silence(match: re.Match[str], path: str, scope: Scope) -> Condition:
     feature = BY_NAME[_happening(match["what"], path)[1]]
+    if match["category"]:
+        feature = _clicked(feature, match["category"], path, scope)
     return Term(feature, ">=", _span_ms(match, path, ABSENT_MS) / DAY_MS)
 
 
@@ -160,11 +169,17 @@ def _read_dimension(match: re.Match[str], path: str, scope: Scope) -> Condition:
 
 def _read_comparison(match: re.Match[str], path: str, scope: Scope) -> Condition:
     name = match["feature"]
+    if match["category"] and name == "clicks":
+        return _clicks_on(match, path, scope)
     if name.startswith("profile."):
+        if match["category"]:
+            raise DefinitionError(path, f"{name} knows no categories")
         if match["span"]:
             raise DefinitionError(path, f"{name} takes no window")
         return _spread(match, path, *_attribute(name, path, scope.attributes))
     feature = _feature(name, bool(match["span"]), path)
+    if match["category"]:
+        feature = _clicked(feature, match["category"], path, scope)
     if match["presence"]:
         raise DefinitionError(path, f"only a profile attribute can be '{match['presence']}'")
     window_ms = _span_ms(match, path, ABSENT_MS) if match["span"] else 0
@@ -175,6 +190,29 @@ def _read_comparison(match: re.Match[str], path: str, scope: Scope) -> Condition
         return Term(feature, op, threshold, window_ms)
 
     return _spread(match, path, feature, term)
+
+
+def _clicked(feature: Feature, written: str, path: str, scope: Scope) -> Feature:
+    """The time since the newest click on a declared category."""
+    if feature.name != "days_since_click":
+        raise DefinitionError(path, f"of a category a row keeps the newest click, and nothing for {feature.name!r}")
+    category = _unquoted(written)
+    if category not in scope.categories:
+        near = nearest(category, scope.categories)
+        raise DefinitionError(path, f"category {category!r} is not declared under categories{near}")
+    return clicked(category, scope.categories.index(category))
+
+
+def _clicks_on(match: re.Match[str], path: str, scope: Scope) -> Condition:
+    """Whether there was a click on a category in a window: all that a row can say of it."""
+    feature = _clicked(BY_NAME["days_since_click"], match["category"], path, scope)
+    if not match["span"]:
+        raise DefinitionError(path, "clicks on a category need a window, as in 'in 30 days'")
+    some = {(">=", "1"): "<", (">", "0"): "<", ("!=", "0"): "<", ("==", "0"): ">=", ("<", "1"): ">=", ("<=", "0"): ">="}
+    op = some.get((match["op"] or "", (match["value"] or "").strip()))
+    if op is None:
+        raise DefinitionError(path, "of a category a row keeps the newest click: only >= 1 and == 0 can be answered")
+    return Term(feature, op, _span_ms(match, path, ABSENT_MS) / DAY_MS)
 
 
 def _spread(match: re.Match[str], path: str, feature: Feature, term: Callable[[str, str], Term]) -> Condition:

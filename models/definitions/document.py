@@ -88,5 +88,6 @@ class Definitions:
     digest: str
     dimensions: tuple[Dimension, ...]
     attributes: tuple[tuple[str, str], ...] = ()  # (name, "number" | "string"), in the order of the row's places
+    categories: tuple[str, ...] = ()  # in the order of the row's places
     cuts: dict[str, tuple[float, ...]] = field(default_factory=dict)  # until a model brings its own
     budget: tuple[str, ...] = ()  # what a backtest must keep to, in its own words

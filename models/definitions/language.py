@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any as Value
 
-from models.customers.row import DAY_MS, DIMENSIONS_MAX
+from models.customers.row import CATEGORIES_MAX, DAY_MS, DIMENSIONS_MAX
 from models.definitions.comparison import OPS, Scope, read
 from models.definitions.dependencies import evaluation_order, terms_of
 from models.definitions.document import (
@@ -38,19 +38,22 @@ CUT_MAX = 1e9  # days, orders or money: times a day in ms still far within 64 bi
 CUTS = {"recency_days": 4, "orders": 4, "spend": 4, "value": 3}  # quintile borders; 50, 80 and 95 % of buyers
 NOT_JUDGED_BY = ("budget", "tests")  # keys that are not in the digest: nobody's segment hangs on them
 _NAME = re.compile(r"[a-z][a-z0-9_ '&-]{0,39}")
+_CATEGORY = re.compile(r"""[^\s"'](?:[^\n"']{0,38}[^\s"'])?""")
 _ATTRIBUTE = re.compile(r"\w{1,40}")
 
 
 def parse(document: Value) -> Definitions:
     """Definitions from plain values; raises DefinitionError for the first mistake."""
-    root = _mapping(document, "", {"version", "name", "attributes", "cuts", "dimensions", "budget", "tests"})
+    keys = {"version", "name", "attributes", "categories", "cuts", "dimensions", "budget", "tests"}
+    root = _mapping(document, "", keys)
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
-    scope = Scope(_attributes(root.get("attributes", {})))
+    scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])))
     return Definitions(
         name=_name(root.get("name", "segments"), "name"),
         dimensions=_dimensions(root.get("dimensions"), scope),
         attributes=tuple(scope.attributes.items()),
+        categories=scope.categories,
         cuts=cuts_of(root.get("cuts"), "cuts"),
         budget=_budget(root.get("budget", [])),
         digest=digest(
@@ -82,6 +85,17 @@ def _attributes(value: Value) -> dict[str, str]:
         if kind not in ("number", "string"):
             raise DefinitionError(f"attributes.{name}", f'must be "number" or "string", not {kind!r}')
     return dict(entries)
+
+
+def _categories(value: Value) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and _CATEGORY.fullmatch(one) for one in value):
+        raise DefinitionError("categories", "must be a list of names as clicks carry them: at most 40 signs, no quotes")
+    if len(value) > CATEGORIES_MAX:
+        raise DefinitionError("categories", f"a row keeps {CATEGORIES_MAX}, {len(value)} are declared")
+    for i, one in enumerate(value):
+        if one in value[:i]:
+            raise DefinitionError(f"categories[{i}]", f"{one!r} is there twice")
+    return tuple(value)
 
 
 def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:

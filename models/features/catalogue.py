@@ -188,6 +188,12 @@ HAPPENINGS = {
 }
 
 
+def clicked(category: str, place: int) -> Feature:
+    """The feature of the time since the newest click on the category at a place among those declared."""
+    name, meaning = f"days_since_click on {category}", "time since the newest click on a category"
+    return _days(name, r.CATEGORY_TIMES + place, meaning)
+
+
 def following(first: str, second: str) -> Feature:
     """The feature of how long after the newest `first` the second thing of HAPPENINGS came; both but "event"."""
     one, other = HAPPENINGS[first], HAPPENINGS[second]

@@ -27,11 +27,13 @@ class Shape:
     Attributes
     ----------
     attributes : (name, "number" | "string") of the profile attributes that definitions declare.
+    categories : those that definitions declare.
     keep_ids : whether the texts of event ids are kept, for the change log; else only their hashes are.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()
     keep_ids: bool = False
+    categories: tuple[str, ...] = ()
 
     def dtype(self) -> np.dtype[np.void]:
         """The record type."""
@@ -44,7 +46,7 @@ class Shape:
             ("kind", "i1"),
             ("action", "i1"),
             ("machine_open", "i1"),
-            ("unused", "i1"),  # fills the record to a multiple of 8 bytes: padding would be whatever lay in memory
+            ("category", "u1"),  # place among the categories, from 1; 0: none of them
         ]
         if self.attributes:
             fields.append(("values", "f8", (len(self.attributes),)))

@@ -29,7 +29,7 @@ from stream.backtest.fitted import Fit, Fitted, Shape
 from stream.backtest.hashing import hash_texts
 from stream.codec import plain_json
 from stream.codec.columns import Columns
-from stream.codec.events import ATTRIBUTE_MAX, CLICK_CODES, EMAIL_CODES, RESERVED_ID, TS_MS_MAX
+from stream.codec.events import ATTRIBUTE_MAX, CLICK_CODES, EMAIL_CODES, RESERVED_ID, TS_MS_MAX, category_places
 from stream.codec.schemas import ID_LENGTH_MAX
 from stream.sources import REQUIRED
 
@@ -72,6 +72,7 @@ class Fitter:
         made.actions()
         made.amounts(combined=combined)
         made.machine_opens()
+        made.categories(self.shape.categories)
         values = self._attributes(made)
         return self._records(made, values)
 
@@ -88,6 +89,7 @@ class Fitter:
         }
         made.ts_ms, made.action = decoded.rows["ts_ms"], decoded.rows["action"]
         made.amount_minor, made.machine_open = decoded.rows["amount_minor"], decoded.rows["machine_open"]
+        made.category = category_places(decoded.rows["category"], self.shape.categories)
         made.drop(made.ts_ms > self._newest_ms, "future")
         values = None
         if self.shape.attributes and decoded.kind == PROFILE:
@@ -132,7 +134,7 @@ class Fitter:
         records["customer"] = self._codes(customer_ids if whole else customer_ids.take(pa.array(kept)))
         records["row"], records["ts_ms"], records["kind"] = made.rows[taken], made.ts_ms[taken], made.kind[taken]
         records["action"], records["amount_minor"] = made.action[taken], made.amount_minor[taken]
-        records["machine_open"] = made.machine_open[taken]
+        records["machine_open"], records["category"] = made.machine_open[taken], made.category[taken]
         event_ids = made.batch.get("event_id")
         if event_ids is not None:
             hashes = hash_texts(c.texts(event_ids), ID_SEED)
@@ -174,7 +176,8 @@ class _Columns:
         self.found = found
         self.count = len(rows)
         self.alive = np.ones(self.count, np.bool_)
-        self.kind = self.ts_ms = self.action = self.amount_minor = self.machine_open = np.zeros(self.count, np.int64)
+        self.kind = self.ts_ms = self.action = self.amount_minor = np.zeros(self.count, np.int64)
+        self.machine_open = self.category = np.zeros(self.count, np.int64)
 
     def drop(self, wrong: NDArray[np.bool_], reason: str) -> None:
         """The first reason counts."""
@@ -253,6 +256,13 @@ class _Columns:
         given = c.valid_of(self.batch["machine_open"])
         self.drop(mails & given & ~valid, "wrong_type")
         self.machine_open = np.where(mails, truth, 0)
+
+    def categories(self, declared: Sequence[str]) -> None:
+        """Of clicks; what is no text is no category, and no reason to refuse."""
+        column = self.batch.get("category") if declared else None
+        if column is not None and c.is_text(c.value_type(column)):
+            places = {name: k + 1 for k, name in enumerate(declared)}
+            self.category = np.where(self.kind == CLICK, np.maximum(c.coded(column, places), 0), 0)
 
 
 def combine(records: Fitted, held: Fitted | None, found: Fit, *, last: bool) -> tuple[Fitted, Fitted | None]:

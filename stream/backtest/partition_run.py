@@ -124,6 +124,7 @@ class PartitionRun:
         kinds = (MONTH, WEEK) if options.periods else ()
         self._lookers = [Looker(kind, codes, options.first_ms) for kind in kinds]
         self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
+        self._categories = [_category_places(options.shape, variant.definitions) for variant in options.variants]
         self._events = 0
         self._by_kind = np.zeros(4, np.int64)
 
@@ -138,6 +139,7 @@ class PartitionRun:
             events[name] = records[name]
         events["offset"] = records["row"]
         events["attributes"] = -1
+        category = records["category"]
         declared = bool(self._options.shape.attributes)
         profiles: NDArray[np.int64] = np.flatnonzero((records["kind"] == PROFILE) & declared)
         if len(profiles):
@@ -146,6 +148,7 @@ class PartitionRun:
         self._by_kind += np.bincount(records["kind"], minlength=4)
         for variant, engine in enumerate(self._engines):
             values = self._values(variant, records, profiles) if len(profiles) else NO_ATTRIBUTES
+            events["category"] = self._categories[variant][category]
             self._take(variant, engine.apply(events, values), records)
 
     def _values(self, variant: int, records: Fitted, profiles: Any) -> NDArray[np.float64]:
@@ -261,6 +264,12 @@ def customers_of(engines: Sequence[Engine], number: int) -> Customers:
         found.since_ms.append(numbers(rows, SINCE_TIMES, width))
         found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
     return found
+
+
+def _category_places(shape: Shape, definitions: Definitions) -> NDArray[np.int64]:
+    """For each category that is read, from 1, its place among those of the definitions; 0 for none."""
+    declared = definitions.categories
+    return np.array([0, *(declared.index(name) + 1 if name in declared else 0 for name in shape.categories)])
 
 
 def _places(shape: Shape, definitions: Definitions) -> list[int]:

@@ -130,11 +130,16 @@ def _parquet(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
     repeated = [] if source.mapping else [name for name in TEXT_FIELDS if name != "event_id"]
     with pq.ParquetFile(source.path, read_dictionary=repeated) as file:
         source.total = file.metadata.num_rows
-        wanted = source.mapping.columns if source.mapping else NEEDED
+        wanted = source.mapping.columns if source.mapping else (*NEEDED, *_more(fitter))
         present = [name for name in file.schema_arrow.names if name in wanted]
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=present):
             yield _fit(source, fitter, batch, source.done)
             source.done += len(batch)
+
+
+def _more(fitter: Fitter) -> tuple[str, ...]:
+    """Columns that only some definitions ask of."""
+    return ("category",) if fitter.shape.categories else ()
 
 
 def columns_of(path: Path) -> list[str]:
@@ -163,7 +168,7 @@ def _csv(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
         return "skip"
 
     names = _header(source.path)
-    wanted = source.mapping.columns if source.mapping else (*NEEDED, "attributes")
+    wanted = source.mapping.columns if source.mapping else (*NEEDED, "attributes", *_more(fitter))
     options = pa_csv.ConvertOptions(
         include_columns=[name for name in names if name in wanted],
         column_types={name: pa.string() for name in names},

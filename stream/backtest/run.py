@@ -66,7 +66,8 @@ class Task:
     def shape(self) -> Shape:
         """What is kept of each event: every attribute that some definitions declare."""
         declared = dict.fromkeys(one for variant in self.variants for one in variant.definitions.attributes)
-        return Shape(tuple(declared), bool(self.changes_folder))
+        categories = dict.fromkeys(one for variant in self.variants for one in variant.definitions.categories)
+        return Shape(tuple(declared), bool(self.changes_folder), tuple(categories))
 
 
 @dataclass(slots=True)

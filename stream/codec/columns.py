@@ -18,6 +18,7 @@ DECODED = np.dtype(
         ("amount_minor", "i8"),
         ("id_hash", "u8"),
         ("machine_open", "i8"),
+        ("category", "u8"),  # clicks only: hash of the category's text; 0: none
         ("record", "i8"),  # its place in the block
         ("attributes", "i8"),  # profiles only: place in `attributes`; -1: none
         ("customer", "i8", (2,)),  # [first byte, length] in `text`

@@ -7,11 +7,13 @@ future, customers of another partition, a full table) is judged when the entry i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from models.events import (
     AMOUNT_MINOR_MAX,
@@ -99,8 +101,8 @@ class Others:
             number = len(self.attributes)
             self.attributes.append(found.attributes or {})
         identity = identity_of(found.event_id)
-        amount, machine = found.amount_minor, found.machine_open
-        rows[place] = (found.ts_ms, found.action, amount, identity, machine, place, number, customer, event)
+        amount, machine, category = found.amount_minor, found.machine_open, found.category
+        rows[place] = (found.ts_ms, found.action, amount, identity, machine, category, place, number, customer, event)
         return True
 
     def _found(self, value: bytes) -> _Found:
@@ -124,10 +126,22 @@ class _Found(NamedTuple):
     amount_minor: int = 0
     machine_open: int = 0
     attributes: dict[str, Any] | None = None
+    category: int = 0
 
 
 def _click(event: Any, ts_ms: int) -> _Found:
-    return _Found(ts_ms, event.customer_id, event.event_id, action=CLICK_CODES[event.action])
+    category = _category(bytes(event.category))
+    return _Found(ts_ms, event.customer_id, event.event_id, action=CLICK_CODES[event.action], category=category)
+
+
+def _category(raw: bytes) -> int:
+    """What stands for a category; 0 for what is no text."""
+    if not raw.startswith(b'"'):
+        return 0
+    try:
+        return identity_of(msgspec.json.decode(raw, type=str))
+    except (msgspec.DecodeError, UnicodeError):
+        return 0
 
 
 def _bounded(value: bytes) -> bytes:
@@ -168,6 +182,14 @@ def identity_of(event_id: str) -> int:
     """The 64-bit number that stands for an event id; 0 for none."""
     content = np.frombuffer(event_id.encode(), np.uint8)
     return int(hash_of(content, 0, len(content))) if event_id else 0
+
+
+def category_places(hashes: NDArray[np.uint64], categories: Sequence[str]) -> NDArray[np.int64]:
+    """The place, from 1, of each click's category among those declared; 0 for others."""
+    places = np.zeros(len(hashes), np.int64)
+    for k, name in enumerate(categories):
+        places[hashes == identity_of(name)] = k + 1
+    return places
 
 
 def _tombstone(kind: int, record: Record) -> _Found:

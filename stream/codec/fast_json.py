@@ -18,7 +18,7 @@ from models.events import CLICK_ACTIONS, EMAIL_ACTIONS, TS_MS_MIN
 from stream.codec.schemas import ID_LENGTH_MAX
 
 # What a field is; its place in NAMES. OTHER_ID is order_id or campaign_id: it must be there and is not kept.
-EVENT_ID, CUSTOMER_ID, TS, ACTION, OTHER_ID, AMOUNT, CURRENCY, MACHINE_OPEN, UNKNOWN = range(9)
+EVENT_ID, CUSTOMER_ID, TS, ACTION, OTHER_ID, AMOUNT, CURRENCY, MACHINE_OPEN, CATEGORY, UNKNOWN = range(10)
 NAME_BYTES: Final = 16  # a known name and its length fit: the longest has 12
 AMOUNT_DIGITS_MAX: Final = 11  # before the point: exact in a float, and below AMOUNT_MINOR_MAX
 TS_DIGITS: Final = 13  # epoch milliseconds from 2001 to 2286; others are rare
@@ -41,9 +41,9 @@ def _names(*names: str) -> NDArray[np.uint8]:
 
 # By event kind: names of the fields in the order of their numbers, and of the actions. "-" is no name of a field.
 FIELDS = (
-    _names("event_id", "customer_id", "ts", "action", "-", "-", "-", "-"),
-    _names("event_id", "customer_id", "ts", "-", "order_id", "amount", "currency", "-"),
-    _names("event_id", "customer_id", "ts", "action", "campaign_id", "-", "-", "machine_open"),
+    _names("event_id", "customer_id", "ts", "action", "-", "-", "-", "-", "category"),
+    _names("event_id", "customer_id", "ts", "-", "order_id", "amount", "currency", "-", "-"),
+    _names("event_id", "customer_id", "ts", "action", "campaign_id", "-", "-", "machine_open", "-"),
 )
 ACTIONS = (_names(*CLICK_ACTIONS), _names("-"), _names(*EMAIL_ACTIONS))
 NEEDED = (  # bits of the fields that must be there
@@ -177,6 +177,8 @@ def _take(data: Any, at: int, end: int, field: int, out: Any, actions: Any) -> i
             out.action = _which(data, start, length, actions)
             if out.action < 0:
                 return -1
+        elif field == CATEGORY and length > 0:
+            out.category = hash_of(data, start, length)
         elif (field == CURRENCY and length != CURRENCY_LENGTH) or field in (TS, AMOUNT, MACHINE_OPEN):
             return -1
         return stop + 1
@@ -184,6 +186,8 @@ def _take(data: Any, at: int, end: int, field: int, out: Any, actions: Any) -> i
         word, after = _word(data, at, end)
         out.machine_open = 1 if word == TRUE else 0
         return after if word in (TRUE, FALSE) else -1
+    if field == CATEGORY:  # no text: none
+        field = UNKNOWN
     if field == UNKNOWN and not (data[at] == MINUS or ZERO <= data[at] <= NINE):
         return _word(data, at, end)[1]
     if field not in (TS, AMOUNT, UNKNOWN):

@@ -23,6 +23,7 @@ class Click(Struct, gc=False):
     customer_id: Id
     ts: Timestamp
     action: Literal["view", "search", "cart_add", "cart_remove", "checkout", "other"]
+    category: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)  # whatever it is, it refuses no click
 
 
 class Purchase(Struct, gc=False):

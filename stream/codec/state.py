@@ -42,6 +42,7 @@ class Marker(Struct, array_like=True):
     part: int = 0  # slices of the rolling cycle that were written before, the cycle's customers and its first record
     part_customers: int = 0
     part_from: int = -1
+    warming: dict[str, int] = {}
 
 
 class Rows(Struct, array_like=True):

@@ -238,6 +238,12 @@ CATALOGUE: tuple[Metric, ...] = (
         "Customers still judged by the document before.",
         labels=(PARTITION,),
     ),
+    Metric(
+        "segstream_warming_categories",
+        "gauge",
+        "Newly declared categories whose clicks are not known as far back as conditions ask.",
+        labels=(PARTITION,),
+    ),
     # what marketing sees, and the process
     Metric(
         "segstream_segment_customers",

@@ -65,6 +65,7 @@ class Metrics:
     adoptions: Counter
     documents_refused: Counter
     adoption_pending_rows: Gauge
+    warming_categories: Gauge
     segment_customers: Gauge
     segment_spend: Gauge
     segment_emails_sent: Gauge

@@ -102,6 +102,7 @@ class Draft:
             part=cycle.part,
             part_customers=cycle.customers,
             part_from=cycle.started_at,
+            warming=dict(engine.warming),
         )
         self.marker.row_records = -(-len(self.copy.slots) // ROWS_PER_RECORD)
 
@@ -181,6 +182,7 @@ async def restore(log: Log, replica: Replica, marked: Marked, document: Callable
         engine.adoption = adoption_between(
             engine.older.definitions, newer.definitions, marker.generation, marker.adopted_ms, marker.trigger
         )
+    engine.warming = dict(marker.warming)
     there = np.zeros(marker.customers, np.bool_)
     async for packed in _row_records(log, replica.partition, marked):
         slots = np.frombuffer(packed.slots, "<i8")

@@ -149,6 +149,8 @@ class Observer:
             self.metrics.dirty_rows.labels(number).set(int(np.count_nonzero(engine.table.dirty)))
             pending = partition.replica.slots - partition.replica.cursor
             self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
+            warming = sum(until > partition.replica.stream_ms for until in engine.warming.values())
+            self.metrics.warming_categories.labels(number).set(warming)
             census = self._censuses.setdefault(partition.number, Census())
             census.advance(engine)
             for key, counts in census.sizes.items():

@@ -25,7 +25,7 @@ from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.change_bytes import NOWHERE, ChangeBytes, Source
 from stream.codec.columns import Columns, Refusal, stacked
 from stream.codec.documents import PAYLOAD_BYTES_MAX, encode_dead_letter
-from stream.codec.events import NO_TIME_MS
+from stream.codec.events import NO_TIME_MS, category_places
 from stream.codec.journal import Adopt, Batch, Claim, Decision, Entry, Rejudge, Tick
 from stream.errors import SegstreamError
 from stream.settings import Settings
@@ -207,6 +207,7 @@ class Replica:
         events["slot"], events["kind"], events["offset"] = slot_of[order], joined.kind[order], joined.offset[order]
         for name in ("action", "ts_ms", "amount_minor", "id_hash", "machine_open", "attributes"):
             events[name] = rows[name][order]
+        events["category"] = category_places(rows["category"][order], self.engine.judge.definitions.categories)
         return order, events
 
     def _time_tombstones(self, joined: Joined, newest_ms: int) -> None:

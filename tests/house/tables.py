@@ -38,6 +38,7 @@ FIELD_MEANINGS: Mapping[str, str] = {
     "amount": "in units of the currency, such as 19.99; negative is a refund",
     "currency": "three letters; amounts are added whatever it says",
     "campaign_id": "the campaign",
+    "category": "what kind of product; counts for those that [definitions](definitions.md) declare",
     "machine_open": "an open by a machine (a privacy proxy): it does not count as the customer's",
     "attributes": "names (at most 128 characters) and values: numbers, strings, booleans, null; at most 64; "
     "replaces all that was known",

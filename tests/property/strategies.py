@@ -49,7 +49,9 @@ THRESHOLDS = {
 }
 WINDOWS = ("30 minutes", "1 hour", "1 day", "7 days", "4 weeks", "30 days", "90 days")
 FRANCE, ITALY = string_value("France"), string_value("Italy")
+CATEGORIES = ("shoes", "garden tools")
 OTHER_TERMS = (
+    "days_since_click on shoes < 1", "no click on 'garden tools' for 7 days", "clicks on shoes in 2 hours >= 1",
     "no click for 14 days", "no order for 2 hours", "no event for 1 week", "no open for 30 minutes",
     "cart_add, then no order within 2 hours", "cart, then order within 1 day", "email, then no click within 7 days",
     "order, then click within 1 week", "click, then no open within 30 days", "open, then no purchase within 1 hour",
@@ -72,7 +74,8 @@ def one_event(draw: st.DrawFn, ts_ms: int, customers: int, profiles: int = 3) ->
     kinds = [e.CLICK, e.PURCHASE, e.EMAIL, e.PROFILE] if profiles else [e.CLICK, e.PURCHASE, e.EMAIL]
     kind = draw(st.sampled_from(kinds))
     if kind == e.CLICK:
-        return event(ts_ms, kind, draw(st.integers(0, len(e.CLICK_ACTIONS) - 1)), slot=slot)
+        action, category = draw(st.integers(0, len(e.CLICK_ACTIONS) - 1)), draw(st.integers(0, len(CATEGORIES)))
+        return event(ts_ms, kind, action, slot=slot, category=category)
     if kind == e.PURCHASE:
         return event(ts_ms, kind, amount=draw(AMOUNTS), slot=slot)
     if kind == e.EMAIL:
@@ -172,7 +175,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "margin": 0.1,
             "review_days": draw(st.sampled_from([0.5, 7, 30])),
         }
-    return document(made, attributes={"age": "number", "country": "string"})
+    return document(made, attributes={"age": "number", "country": "string"}, categories=list(CATEGORIES))
 
 
 def cuts(count: int) -> st.SearchStrategy[list[int]]:

@@ -17,7 +17,8 @@ from stream.codec.columns import DECODED, Columns
 from stream.codec.fast_json import ACTIONS, FIELDS, NEEDED, read
 
 SAMPLES: dict[int, dict[str, Any]] = {
-    CLICK: {"event_id": "e1", "customer_id": "c1", "ts": 1_700_000_000_000, "action": "view", "page": "/p/1"},
+    CLICK: {"event_id": "e1", "customer_id": "c1", "ts": 1_700_000_000_000, "action": "view", "page": "/p/1",
+            "category": "shoes"},
     PURCHASE: {"event_id": "e1", "customer_id": "c1", "ts": 1_700_000_000_000, "order_id": "o1", "amount": 12.34,
                "currency": "EUR"},
     EMAIL: {"event_id": "e1", "customer_id": "c1", "ts": 1_700_000_000_000, "campaign_id": "k", "action": "open",
@@ -80,7 +81,7 @@ def agree(kind: int, value: bytes) -> bool:
     if taken:
         wanted = reference(kind, value)
         assert wanted.refused == []
-        for name in ("ts_ms", "action", "amount_minor", "id_hash", "machine_open"):
+        for name in ("ts_ms", "action", "amount_minor", "id_hash", "machine_open", "category"):
             assert row[name] == wanted.rows[0][name], name
         start, length = row["customer"].tolist()
         assert text[start : start + length] == wanted.customer_id(0)

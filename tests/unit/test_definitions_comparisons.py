@@ -31,6 +31,7 @@ def condition(when: Any) -> Any:
             "lifecycle": segments(("new", "orders >= 1"), ("active", "orders >= 2"), ("at risk", "always")),
         },
         attributes=ATTRIBUTES,
+        categories=["shoes"],
     )
     return parse(made).dimensions[0].segments[0].enter
 

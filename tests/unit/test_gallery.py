@@ -26,10 +26,10 @@ RETICENT = 10  # one customer in so many tells nothing: whom the simulator knows
 
 
 @cache
-def course() -> tuple[NDArray[np.void], list[dict[str, Any]]]:
-    """Simulated events as the kernel reads them, and the attributes of the profiles among them."""
+def course() -> tuple[NDArray[np.void], list[dict[str, Any]], list[str]]:
+    """Simulated events as the kernel reads them, the attributes of the profiles among them, and categories."""
     slots: dict[str, int] = {}
-    found, profiles = [], list[dict[str, Any]]()
+    found, profiles, categories = [], list[dict[str, Any]](), list[str]()
     for one in events(SEED, CUSTOMERS, DAYS):
         payload, kind = one.payload, e.TOPICS.index(one.topic)
         slot = slots.setdefault(payload["customer_id"], len(slots))
@@ -42,13 +42,17 @@ def course() -> tuple[NDArray[np.void], list[dict[str, Any]]]:
         attributes = len(profiles) - 1 if kind == e.PROFILE else -1
         machine = int(payload.get("machine_open", 0))
         found.append(event(one.ts_ms, kind, action, slot=slot, amount=amount, machine=machine, attributes=attributes))
-    return np.concatenate(found), profiles
+        categories.append(payload.get("category", ""))
+    return np.concatenate(found), profiles, categories
 
 
 def played(name: str) -> Core:
     """A core with a document of the gallery after the course."""
     definitions = parse(plain(gallery_text(name)))
-    happened, profiles = course()
+    happened, profiles, categories = course()
+    happened = happened.copy()
+    for k, category in enumerate(definitions.categories):
+        happened["category"][np.array(categories) == category] = k + 1
     values = np.full((len(profiles), e.ATTRIBUTES_MAX), np.nan)
     for k, (attribute, kind) in enumerate(definitions.attributes):
         values[:, k] = [attribute_value(one.get(attribute), kind) for one in profiles]
