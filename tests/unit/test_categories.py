@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.cases.language import parse_cases
+from models.cases.play import play
 from models.customers.places import numbers
 from models.customers.row import CATEGORIES_MAX, CATEGORY_TIMES, DAY_MS
 from models.definitions.language import DefinitionError, parse
@@ -161,3 +163,15 @@ def test_a_marker_without_warming_is_one_without_categories() -> None:
     whole.warming = {"hats": T0}
     assert state.decode_marker(before).warming == {}
     assert state.decode_marker(state.encode(whole)).warming == {"hats": T0}
+
+
+def test_a_case_can_give_a_click_on_a_category() -> None:
+    """Cases beside definitions speak of categories as conditions do."""
+    definitions = parse(made(*NAMES))
+    case: dict[str, Any] = {"name": "looks", "given": [{"at": "-2 hours", "click": "view", "category": "shoes"}]}
+    case["expect"] = {"segments": {"d": "s"}, "deadlines": {"d": {"valid_until": "22 hours"}}}
+    (read,) = parse_cases([case], definitions)
+    assert read.given[0].category == SHOES
+    assert int(play(read).changes[-1]["segment"]) == 1
+    with pytest.raises(DefinitionError, match="not declared"):
+        parse_cases([{**case, "given": [{"at": "-2 hours", "click": "view", "category": "hats"}]}], definitions)
