@@ -13,6 +13,7 @@ import typer
 from stream.cli.options import Brokers, Json, Prefix
 from stream.clock import monotonic_s
 from stream.codec import plain_json
+from stream.otherwise import otherwise
 from stream.settings import Settings
 from stream.words import sentence
 
@@ -74,8 +75,8 @@ def watch(
 ) -> None:
     """Follow segment changes until Ctrl-C, --limit or --seconds.
 
-    Each is one line: who, in which dimension, from where to where, why, and until when it holds if nothing
-    happens.
+    Each is one line: who, in which dimension, from where to where, why, until when it holds if nothing happens, and
+    what would have led elsewhere.
     """
     settings = Settings.load(brokers=brokers, prefix=prefix)
     wanted = Filter(customer or [], dimension or [], segment or [])
@@ -129,4 +130,4 @@ def _line(record: Followed, wanted: Filter, *, as_json: bool) -> str | None:
     change: dict[str, Any] = plain_json.decode(record.value)
     if not wanted.fresh(record.partition, change) or not wanted.passes(change):
         return None
-    return record.value.decode() if as_json else sentence(change)
+    return record.value.decode() if as_json else "; ".join(filter(None, (sentence(change), otherwise(change))))

@@ -11,9 +11,11 @@ from models.definitions.comparison import FORMS
 from models.definitions.document import CLUSTER, Definitions, Dimension
 from models.definitions.language import parse
 from models.features.catalogue import CLUSTER_FEATURES, FEATURES
+from models.health import Health
 from stream.codec.definitions import gallery_names, gallery_text, plain, shipped_text
 from stream.codec.events import REASONS
 from stream.codec.schemas import Click, Email, Profile, Purchase
+from stream.health.words import told
 from tests.house.tree import REPO
 
 REASON_MEANINGS: Mapping[str, str] = {
@@ -119,6 +121,12 @@ def _meaning(topic: str, one: msgspec.structs.FieldInfo) -> str:
     return FIELD_MEANINGS.get(one.name, "")
 
 
+def year() -> str:
+    """What `segstream health` says of the demo's year, from the figures beside the page."""
+    found = msgspec.json.decode((REPO / "docs/health.json").read_bytes(), type=Health)
+    return f"```text\n{told(found)}\n```\n"
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [tuple(head), *map(tuple, rows)]
     lines.insert(1, ("---",) * len(lines[0]))
@@ -133,6 +141,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "shipped": shipped,
         "clusters": clusters,
     },
+    "docs/health.md": {"year": year},
     "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
 }
 

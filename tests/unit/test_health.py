@@ -31,6 +31,7 @@ from stream.settings import Settings
 from stream.simulate import events
 from stream.subscriber import View
 from tests.golden.recording import CHANGES, SETTINGS
+from tests.house.tree import REPO
 from tests.unit.test_verification import lived
 
 DAY_MS = 86_400_000
@@ -152,6 +153,18 @@ def test_a_run_and_its_health_say_the_same(past: Path, capsys: pytest.CaptureFix
     assert main(["health", "--events", str(past), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(plain(found)))
     assert "lifecycle" in told(found)
+
+
+def test_the_year_in_the_documents_is_that_of_the_report() -> None:
+    """docs/health.json and docs/report.html are of one run: the same customers, revenue and entries, to the cent."""
+    found = json.loads((REPO / "docs/health.json").read_text("utf-8"))
+    report = (REPO / "docs/report.html").read_text("utf-8").partition('<script type="application/json" id="document">')
+    document = json.loads(report[2].partition("</script>")[0])
+    assert (found["customers"], found["revenue"]) == (document["figures"]["customers"], document["figures"]["spend"])
+    for ours, theirs in zip(found["dimensions"], document["dimensions"], strict=True):
+        there = {one["name"]: (one["customers"], one["spend"]) for one in theirs["segments"]}
+        for one in ours["segments"]:
+            assert there.get(one["segment"], (0, 0.0)) == (one["customers"], one["revenue"]), one["segment"]
 
 
 def test_live_is_read_from_rows_and_published_changes() -> None:

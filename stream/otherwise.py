@@ -1,0 +1,112 @@
+"""A published counterfactual as advice: what one would do about it, in the words of whoever reads changes.
+
+A change says which single comparison, were it otherwise, would put the customer elsewhere (`days_since_order below 90
+(is 90.0) would be cooling`). Here that becomes *a purchase before 31 December 2025 would have kept `cooling`*. All
+else being equal: what a deed would lead to by all definitions together, `segstream explain` tries.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stream.words import money, number
+
+_COUNTERFACTUAL = re.compile(
+    r"(?P<feature>\S+)(?: in (?P<window>\d+ \w+))? (?P<side>below|at most|at least|above) (?P<threshold>\S+) "
+    r"\(is (?P<now>[^)]*)\) would be (?P<segment>.+)"
+)
+_LESS, _MORE = ("below", "at most"), ("at least", "above")
+# What ends a silence, by the feature that measures it; and what it is to be without.
+_ENDS: Final[Mapping[str, tuple[str, str]]] = {
+    "days_since_order": ("a purchase", "a purchase"),
+    "days_since_click": ("a visit", "a visit"),
+    "days_since_cart_add": ("something put into the cart", "anything put into the cart"),
+    "days_since_engaged": ("an e-mail opened", "an e-mail opened"),
+    "days_since_email_sent": ("an e-mail sent", "an e-mail"),
+    "days_since_seen": ("any event", "any event"),
+}
+# What adds one, by the feature that counts it; of a decayed sum the newest one counts whole.
+_ADDS: Final[Mapping[str, tuple[str, str]]] = {
+    "orders": ("purchase", "purchases"),
+    "recent_orders": ("purchase", "purchases"),
+    "order_intensity_90d": ("purchase", "purchases"),
+    "clicks": ("click", "clicks"),
+    "recent_clicks": ("click", "clicks"),
+    "click_intensity_1d": ("click", "clicks"),
+    "click_intensity_7d": ("click", "clicks"),
+    "cart_adds": ("thing put into the cart", "things put into the cart"),
+    "checkouts": ("checkout", "checkouts"),
+    "searches": ("search", "searches"),
+    "opens": ("e-mail opened", "e-mails opened"),
+    "email_clicks": ("e-mail clicked", "e-mails clicked"),
+    "recent_engaged": ("e-mail opened or clicked", "e-mails opened or clicked"),
+    "engagement_30d": ("e-mail opened or clicked", "e-mails opened or clicked"),
+}
+_MONEY = ("spend", "gross_spend", "recent_spend")
+
+
+def otherwise(change: Mapping[str, Any]) -> str:
+    """What one would do about a change (as published); empty where nobody can, as for the passing of years.
+
+    Examples
+    --------
+    >>> otherwise({"counterfactual": "orders at least 3 (is 2.0) would be loyal"})
+    'one more purchase would enter `loyal`'
+    """
+    match = _COUNTERFACTUAL.fullmatch(str(change.get("counterfactual") or ""))
+    if match is None:
+        return ""
+    try:
+        threshold, now = float(match["threshold"]), _number(match["now"])
+    except ValueError:  # an attribute, or the answer of another dimension
+        return ""
+    if match["feature"] in _ENDS:
+        return _silence(change, match, threshold)
+    wanted = _lacking(match, threshold, now) if match["side"] in _MORE and now is not None else ""
+    return f"{wanted} would {_entered(match['segment'])}" if wanted else ""
+
+
+def _lacking(match: re.Match[str], threshold: float, now: float) -> str:
+    """How much more of a count or of money is wanted; empty for what nobody adds to."""
+    feature, missing = match["feature"], threshold - now
+    if feature in _MONEY:
+        return f"{money(round(missing, 2))} more spent" if missing > 0 else ""
+    if feature not in _ADDS:
+        return ""
+    count = max(math.ceil(missing) if match["side"] == "at least" else math.floor(missing) + 1, 1)
+    one, many = _ADDS[feature]
+    within = f" within {match['window']}" if match["window"] else ""
+    return f"one more {one}{within}" if count == 1 else f"{count} more {many}{within}"
+
+
+def _entered(segment: str) -> str:
+    return "leave it" if segment == "no segment" else f"enter `{segment}`"
+
+
+def _silence(change: Mapping[str, Any], match: re.Match[str], threshold: float) -> str:
+    ends, without = _ENDS[match["feature"]]
+    segment = match["segment"]
+    if match["side"] in _MORE:
+        return f"{number(threshold)} days without {without} would {_entered(segment)}"
+    day = _day(change.get("occurred_at"))
+    if day and (change.get("trigger") or {}).get("kind") == "silence" and segment == change.get("previous_segment"):
+        return f"{ends} before {day} would have kept `{segment}`"
+    return f"{ends} would {_entered(segment)}"
+
+
+def _number(text: str) -> float | None:
+    """A value as published; None for what never happened."""
+    return None if text == "None" else float(text)
+
+
+def _day(text: object) -> str:
+    """A date as people say it: 3 March 2025."""
+    try:
+        moment = dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        return ""
+    return f"{moment.day} {moment:%B %Y}"
