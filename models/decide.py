@@ -9,10 +9,10 @@ from models.clusters.assign import nearest, place_of
 from models.compiled import kernel
 from models.customers.places import number, put
 from models.customers.row import GONE, LEFT, NEVER_MS, REVIEW, SINCE_TIMES
-from models.definitions.evaluate import answer, due_ms, judge, tell
+from models.definitions.evaluate import answer, due_ms, holds, judge, tell
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast, leaves_ms
-from models.workspace import DECISIONS, DEPARTURES, SEQ, SUPPRESSED
+from models.workspace import DECISIONS, DEPARTURES, HELD, SEQ, SUPPRESSED
 
 LOOK = True  # an event came or rules changed: the cluster is looked at too
 
@@ -60,6 +60,7 @@ def decide(
                 counters[SUPPRESSED] += 1
                 continue
         if new == current:
+            counters[HELD] += _is_held(plan, d, current, confidence, work)
             continue
         if filled == first:
             judge(before, before.decided_ms, plan, model_before, work.values_before, work.truth_before)
@@ -74,6 +75,20 @@ def decide(
             tell(plan, d, new, work.values, work.truth)
     _settle_changes(row, now, look, rules, work, changes, first, filled)
     return filled
+
+
+@kernel
+def _is_held(plan: Any, d: int, current: int, confidence: float, work: Any) -> bool:
+    """Whether hysteresis alone keeps a customer where she is: the `stay` of a rule, the margin of a cluster."""
+    if current == 0:
+        return False
+    if plan.dimensions[d].is_cluster:
+        return confidence == 0.0
+    segment = plan.segments[plan.dimensions[d].segments[0] + current - 1]
+    enter, stay = segment.enter, segment.stay
+    if stay[1] - stay[0] == enter[1] - enter[0]:  # there is no `stay`: it would be longer
+        return False
+    return not holds(plan, enter[0], enter[1], work.truth, work.stack)
 
 
 @kernel

@@ -14,8 +14,8 @@ from models.events import ATTRIBUTES_MAX
 from models.features.catalogue import CLUSTER_FEATURES
 
 # Positions in `counters`.
-SEQ, DUPLICATES, LATE_EVENTS, SUPPRESSED, DECISIONS, DEPARTURES = range(6)
-COUNTERS = 8  # the six above, and room
+SEQ, DUPLICATES, LATE_EVENTS, SUPPRESSED, DECISIONS, DEPARTURES, HELD = range(7)
+COUNTERS = 8  # the seven above, and room
 DEPARTED_MAX = 4096  # customers who leave in one call of the kernel: as many as a tick looks at
 
 

@@ -94,6 +94,7 @@ REASON = Label(
     ),
 )
 TEST = Label("test", "the usual tests", ("measurable", "substantial", "accessible", "differentiable", "actionable"))
+CAUSE = Label("cause", "what holds a change back", ("dwell", "hysteresis"))
 DOCUMENT = Label("document", "kinds of adopted documents", ("model", "definition"))
 VERSION = Label("version", "one value: this program's")
 PYTHON = Label("python", "one value: the interpreter's")
@@ -109,7 +110,12 @@ CATALOGUE: tuple[Metric, ...] = (
         "Applied events older than what their customer was judged at.",
     ),
     Metric("segstream_changes_total", "counter", "Segment changes published.", labels=(DIMENSION, TRIGGER)),
-    Metric("segstream_suppressed_flips_total", "counter", "Changes held back by dwell, counted at every look."),
+    Metric(
+        "segstream_suppressed_flips_total",
+        "counter",
+        "Changes held back by dwell, or by hysteresis (a `stay`, a cluster's margin), counted at every look.",
+        labels=(CAUSE,),
+    ),
     # one batch and its stages
     Metric("segstream_batches_total", "counter", "Batches applied and published."),
     Metric("segstream_batch_records", "histogram", "Records of a batch.", "records", buckets=BATCH_BUCKETS),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.changes import TRIGGERS
 from models.events import MINOR_PER_MAJOR, TOPICS
-from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, LATE_EVENTS, SUPPRESSED
+from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, HELD, LATE_EVENTS, SUPPRESSED
 from stream.worker.census import NOTHING, Census
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Observer:
         self.metrics.duplicate_events.inc(int(now[DUPLICATES] - before[DUPLICATES]))
         self.metrics.late_events.inc(int(now[LATE_EVENTS] - before[LATE_EVENTS]))
         self.metrics.departed_customers.inc(int(now[DEPARTURES] - before[DEPARTURES]))
-        self.metrics.suppressed_flips.inc(int(now[SUPPRESSED] - before[SUPPRESSED]))
+        for cause, place in (("dwell", SUPPRESSED), ("hysteresis", HELD)):
+            self.metrics.suppressed_flips.labels(cause).inc(int(now[place] - before[place]))
 
     def timed(self, kernel_seconds: float, ack_seconds: float) -> None:
         """An entry was executed and its journal record acknowledged, both measured from the append."""

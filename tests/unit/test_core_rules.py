@@ -10,7 +10,7 @@ import pytest
 from models.changes import DEFINITION, MODEL, SILENCE
 from models.customers.row import DAY_MS, GONE, NEVER_MS
 from models.definitions.language import string_value
-from models.workspace import SUPPRESSED
+from models.workspace import HELD, SUPPRESSED
 from tests.core import HOUR_MS, T0, Core, attributes, click, document, order, profile, segments, snapshot
 
 
@@ -62,6 +62,8 @@ def test_a_looser_exit_keeps() -> None:
     core.apply(*(order(T0 + i * DAY_MS) for i in range(3)))
     core.tick(T0 + 100 * DAY_MS)
     assert core.history("audience") == [("out", T0), ("in", T0 + 2 * DAY_MS), ("out", T0 + 12 * DAY_MS)]
+    assert core.engine.counters[HELD] > 0
+    assert core.engine.counters[SUPPRESSED] == 0
 
 
 def test_a_tighter_exit_does_not_flap() -> None:
@@ -71,6 +73,7 @@ def test_a_tighter_exit_does_not_flap() -> None:
     for i in range(5):
         assert len(core.apply(click(T0 + 10 + i))) == 0
     assert core.segment("audience") == "in"
+    assert core.engine.counters[HELD] == 0
 
 
 def test_the_first_that_holds_wins() -> None:
