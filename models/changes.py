@@ -16,9 +16,9 @@ CHANGE = np.dtype(
         ("seq", "i8"),  # the partition's running number of changes
         ("previous_seq", "i8"),  # this customer's change before; 0: none
         ("slot", "i8"),
-        ("dimension", "i8"),
-        ("previous", "i8"),  # segment codes; for clusters the cluster ids
-        ("segment", "i8"),
+        ("dimension", "i8"),  # its place; of one that was removed: among those before
+        ("previous", "i8"),  # segment codes; for clusters the cluster ids; OF_BEFORE more: among those before
+        ("segment", "i8"),  # LEFT, REMOVED: none, and none follows
         ("trigger", "i8"),
         ("event", "i8"),  # index of the event in its entry, -1 for none
         ("occurred_ms", "i8"),

@@ -180,6 +180,16 @@ def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
 
 
 @kernel
+def end(
+    change: Any, row: Any, slot: int, d: int, current: int, new: int, now: int, trigger: int, counters: Any
+) -> None:
+    """Write a customer's last change in a dimension: nothing follows it by waiting."""
+    _open(change, row, slot, d, current, new, now, now, -1, trigger, counters)
+    change.runner_up, change.confidence = -1, 1.0
+    change.valid_until_ms, change.next_segment = NEVER_MS, -1
+
+
+@kernel
 def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, filled: int, counters: Any) -> int:
     """A customer was silent for too long: write a last change for every segment and empty the row; returns as decide.
 
@@ -193,11 +203,9 @@ def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, f
             continue
         change = changes[filled]
         filled += 1
-        _open(change, row, slot, d, current, LEFT, now, now, -1, SILENCE, counters)
-        change.runner_up, change.confidence = -1, 1.0
+        end(change, row, slot, d, current, LEFT, now, SILENCE, counters)
         change.reason_before[0], change.reason_after[0] = row.decided_ms - row.newest_ms, now - row.newest_ms
         change.counter_value = rules.retention_ms
-        change.valid_until_ms, change.next_segment = NEVER_MS, -1
     generation = row.generation
     rows[slot] = work.empty[0]
     rows[slot].generation = generation

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
 from models.customers import names
-from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, GONE, LEFT
+from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, GONE
 from models.customers.table import Copy, Table
 from models.definitions.compile import compile_plan
 from models.definitions.document import CLUSTER, Definitions, Term
@@ -45,9 +45,11 @@ class Judge:
     def segment_name(self, dimension: int, code: int) -> str | None:
         """The segment of a code; None for no segment, and for one that these definitions no longer have."""
         entry = self.definitions.dimensions[dimension]
-        if entry.kind == CLUSTER and code != LEFT:
+        if not 0 <= code < GONE:
+            return None
+        if entry.kind == CLUSTER:
             return f"cluster-{code}" if code else UNASSIGNED
-        return entry.segments[code - 1].name if 0 < code < GONE else None
+        return entry.segments[code - 1].name if code else None
 
     def label(self, cluster: int) -> str | None:
         """The readable name of a cluster, if the model gives one."""
@@ -171,13 +173,13 @@ def adoption_between(old: Definitions, new: Definitions, generation: int, adopte
     """How rows of `old` are carried over to `new`: dimensions, segments, attributes and categories keep names."""
     places = {dimension.name: d for d, dimension in enumerate(old.dimensions)}
     dimension_from = np.full(DIMENSIONS_MAX, -1, np.int64)
+    replaced = np.zeros(DIMENSIONS_MAX, np.bool_)
     segment_from = np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1))
     for d, dimension in enumerate(new.dimensions):
         before = places.get(dimension.name, -1)
-        if before < 0 or old.dimensions[before].kind != dimension.kind:
-            continue
         dimension_from[d] = before
-        if dimension.kind == CLUSTER:
+        replaced[d] = before >= 0 and old.dimensions[before].kind != dimension.kind
+        if before < 0 or replaced[d] or dimension.kind == CLUSTER:
             continue
         codes = {segment.name: s + 1 for s, segment in enumerate(dimension.segments)}
         segment_from[d] = 0
@@ -191,4 +193,8 @@ def adoption_between(old: Definitions, new: Definitions, generation: int, adopte
     for k, category in enumerate(new.categories):
         if category in old.categories:
             category_from[k] = old.categories.index(category)
-    return Adoption(generation, adopted_ms, trigger, dimension_from, segment_from, attribute_from, category_from)
+    kept = {dimension.name for dimension in new.dimensions}
+    removed = np.array([d for name, d in places.items() if name not in kept], np.int64)
+    return Adoption(
+        generation, adopted_ms, trigger, dimension_from, replaced, removed, segment_from, attribute_from, category_from
+    )

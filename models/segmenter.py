@@ -14,7 +14,7 @@ from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
 from models.customers.places import number, put
-from models.decide import LOOK, decide, leave, next_look
+from models.decide import LOOK, decide, end, leave, next_look
 from models.events import ATTRIBUTES_MAX
 from models.forecast import leaves_ms
 from models.workspace import DUPLICATES, LATE_EVENTS
@@ -131,16 +131,13 @@ def touch(
         row.generation = adoption.generation
     if row.generation != adoption.generation:
         filled, whole = _settle(rows, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
-        if not whole or filled + r.DIMENSIONS_MAX > len(changes):
+        if not whole or filled + r.DIMENSIONS_MAX + len(adoption.removed) > len(changes):
             return filled, False
         if row.first_ms == 0:  # left before the adoption
             row.generation = adoption.generation
             return filled, True
-        _carry_over(row, adoption, work)
         now = max(row.decided_ms, adoption.adopted_ms)
-        filled = decide(
-            row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters
-        )
+        filled = _change_over(row, slot, now, rules, older, adoption, work, changes, filled, counters)
         due[slot] = next_look(row, now, rules, work.values)
     return _settle(rows, due, slot, until_ms, rules, work, changes, filled, counters)
 
@@ -176,8 +173,43 @@ def _settle(
 
 
 @kernel
-def _carry_over(row: Any, adoption: Any, work: Any) -> None:
-    """Move a row's segments, attributes and categories to their places in the new rules."""
+def _change_over(
+    row: Any,
+    slot: int,
+    now: int,
+    rules: Any,
+    older: Any,
+    adoption: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> int:
+    """From the old rules to the new: a last change of every dimension that is no more, then what the new rules say.
+
+    Returns the new count of changes. Those that leave a segment which is no more name it by its old code.
+    """
+    _carry_over(row, older, adoption, work)
+    old = work.previous[0]
+    for i in range(len(adoption.removed)):
+        place = adoption.removed[i]
+        code = int(old.segment[place])
+        if code > 0 or older.plan.dimensions[place].is_cluster:  # a cluster's 0 is a segment: unassigned
+            end(changes[filled], row, slot, place, code, r.REMOVED, now, adoption.trigger, counters)
+            filled += 1
+    first = filled
+    filled = decide(
+        row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters
+    )
+    for i in range(first, filled):
+        if changes[i].previous == r.GONE:
+            changes[i].previous = r.OF_BEFORE + int(old.segment[adoption.dimension_from[changes[i].dimension]])
+    return filled
+
+
+@kernel
+def _carry_over(row: Any, older: Any, adoption: Any, work: Any) -> None:
+    """Move what a row keeps by name to its place in the new rules; `work.previous` has the row before."""
     work.previous[0] = row
     old = work.previous[0]
     for d in range(r.DIMENSIONS_MAX):
@@ -185,7 +217,9 @@ def _carry_over(row: Any, adoption: Any, work: Any) -> None:
         row.segment[d] = 0 if place < 0 else old.segment[place]
         put(row, r.SINCE_TIMES + d, 0 if place < 0 else number(old, r.SINCE_TIMES + place))
         code = int(row.segment[d])
-        if code < adoption.segment_from.shape[1]:  # cluster ids run on past the codes of rules: these stay
+        if adoption.replaced[d]:
+            row.segment[d] = r.GONE if code > 0 or older.plan.dimensions[place].is_cluster else 0
+        elif code < adoption.segment_from.shape[1]:  # cluster ids run on past the codes of rules: these stay
             row.segment[d] = adoption.segment_from[d, code]
             if code > 0 and row.segment[d] == 0:
                 row.segment[d] = r.GONE  # whatever follows, even no segment, is a change

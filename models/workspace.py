@@ -34,6 +34,8 @@ class Adoption(NamedTuple):
     adopted_ms: int  # the stream time of the adoption: rows are settled under the old rules until then
     trigger: int  # MODEL or DEFINITION
     dimension_from: NDArray[np.int64]  # for each dimension its place before, -1: new
+    replaced: NDArray[np.bool_]  # for each dimension whether only its name is as before: rules now, or clusters
+    removed: NDArray[np.int64]  # places before of the dimensions that are no more
     segment_from: NDArray[np.int64]  # [dimension, old code] -> code
     attribute_from: NDArray[np.int64]  # for each attribute place its place before, -1: new
     category_from: NDArray[np.int64]  # for each category place its place before, -1: new
@@ -90,6 +92,8 @@ def first_adoption() -> Adoption:
         0,
         0,
         np.arange(DIMENSIONS_MAX, dtype=np.int64),
+        np.zeros(DIMENSIONS_MAX, np.bool_),
+        np.zeros(0, np.int64),
         np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1)),
         np.arange(ATTRIBUTES_MAX, dtype=np.int64),
         np.arange(CATEGORIES_MAX, dtype=np.int64),

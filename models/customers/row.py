@@ -72,4 +72,6 @@ ROW = np.dtype(
 )
 GONE = 2**16 - 1  # the code of a segment that new definitions no longer have, until the row is judged
 LEFT = -1  # the segment in the changes of a customer who was silent for too long: never in a row
+REMOVED = -2  # the segment in the last change of a dimension that new definitions no longer have: never in a row
+OF_BEFORE = 2**16  # added to a code in `previous` of a change: of a segment that only the definitions before had
 NEVER_MS = 2**62  # a due time that does not come

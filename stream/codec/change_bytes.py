@@ -2,8 +2,8 @@
 
 It writes what it is sure of; where a function takes or gives a position, -1 means that it is not. **Whatever else a
 change holds, it decides nothing**: an id that needs escaping, a number whose last digit hangs on more than a double
-says, a customer who left. The caller then has `stream.codec.changes` write it, which alone says what a change looks
-like (a property test compares the two).
+says, a customer who left, a segment or dimension that is no more. The caller then has `stream.codec.changes` write it,
+which alone says what a change looks like (a property test compares the two).
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ def warm(judge: Judge) -> None:
 
 
 class ChangeBytes:
-    """Writes the changes that are in the names of one Judge, for one partition."""
+    """Writes the changes that are in the names of one Judge, for one partition; `before` as of a ChangeWriter."""
 
-    def __init__(self, judge: Judge, partition: int) -> None:
+    def __init__(self, judge: Judge, partition: int, before: Judge | None = None) -> None:
         self.judge = judge
-        self._slow = ChangeWriter(judge, partition)
+        self.before = before or judge
+        self._slow = ChangeWriter(judge, partition, before)
         self._partition = partition
         self._pieces = p.pieces_of(judge, partition)
         self._out = np.empty(OUT_BYTES, np.uint8)

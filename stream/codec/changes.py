@@ -14,7 +14,7 @@ from functools import lru_cache
 import orjson
 
 from models.changes import TRIGGERS, Change
-from models.customers.row import DAY_MS, LEFT, NEVER_MS
+from models.customers.row import DAY_MS, LEFT, NEVER_MS, OF_BEFORE, REMOVED
 from models.definitions.document import CLUSTER, Term
 from models.engine import Judge
 from models.features.catalogue import ABSENT_MS, ANSWER, CLUSTER_FEATURES, FOLLOW, TIMES
@@ -51,10 +51,14 @@ def rounded(x: float) -> float:
 
 
 class ChangeWriter:
-    """Writes the changes that are in the names of one Judge, for one partition."""
+    """Writes the changes that are in the names of one Judge, for one partition.
 
-    def __init__(self, judge: Judge, partition: int) -> None:
+    `before` is the Judge before: it has the names of dimensions and segments that are no more.
+    """
+
+    def __init__(self, judge: Judge, partition: int, before: Judge | None = None) -> None:
         self.judge = judge
+        self.before = before or judge
         self._partition = partition
         self._rules = f'"definition":{text_of(judge.definitions.digest)},"model":{text_of(judge.model or None)},'
         self._moves: dict[tuple[int, int, int], str] = {}  # bounded by the dimensions and their segments
@@ -75,8 +79,8 @@ class ChangeWriter:
         occurred = iso(change.occurred_ms)
         decided = occurred if change.decided_ms == change.occurred_ms else iso(change.decided_ms)
         until = f'"{iso(change.valid_until_ms)}"' if change.valid_until_ms < NEVER_MS else "null"
-        if change.segment == LEFT:
-            reasons = _left_reason(change)
+        if change.segment < 0:
+            reasons = _left_reason(change) if change.segment == LEFT else ""
         else:
             reasons = self._cluster_reasons(change) if self._is_cluster[d] else self._reasons(change)
         return (
@@ -90,10 +94,13 @@ class ChangeWriter:
         ).encode()
 
     def _move(self, d: int, previous: int, segment: int) -> str:
-        label = self.judge.label(segment) if self._is_cluster[d] else None
-        name = text_of(self.judge.definitions.dimensions[d].name)
+        label = self.judge.label(segment) if segment >= 0 and self._is_cluster[d] else None
+        name, was = _named(self.before if segment == REMOVED else self.judge, d, previous)
+        if previous >= OF_BEFORE:
+            places = [dimension.name for dimension in self.before.definitions.dimensions]
+            name, was = _named(self.before, places.index(name), previous - OF_BEFORE)
         self._moves[d, previous, segment] = (
-            f'"dimension":{name},"previous_segment":{self._name(d, previous)},"segment":{self._name(d, segment)},'
+            f'"dimension":{text_of(name)},"previous_segment":{text_of(was)},"segment":{self._name(d, segment)},'
             f'"label":{text_of(label)},{self._rules}'
         )
         return self._moves[d, previous, segment]
@@ -133,6 +140,11 @@ class ChangeWriter:
         words = self._terms[change.counter_term]
         there = self.judge.segment_name(change.dimension, change.runner_up) or "no segment"
         return text_of(f"{words.otherwise(change.counter_value)} would be {there}")
+
+
+def _named(judge: Judge, d: int, code: int) -> tuple[str, str | None]:
+    """The names of a dimension and of a segment of it."""
+    return judge.definitions.dimensions[d].name, judge.segment_name(d, code)
 
 
 def _left_reason(change: Change) -> str:

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and what a crash has to compare
 TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
-REJUDGE_ROWS = 4_000  # the same for adoptions
+REJUDGE_ROWS = 4_000  # the same for adoptions, while few customers change
+REJUDGE_ROWS_FIRST = 250  # of an adoption's first entry: with two changes in each of 16 dimensions 8,000 changes
+REJUDGE_CHANGES = 2_000  # that an entry of an adoption should bring: what they take to write, live events wait
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
 BITE_SHARE = 0.2  # of the time that live events took since the last bite
@@ -108,6 +110,7 @@ class Partition:
         self._inside = False  # it, from the beginning of a draft to the end of its transaction
         self._unacked: deque[Publication] = deque()
         self._last_tick_s = 0.0
+        self._rejudge_rows = min(REJUDGE_ROWS_FIRST, REJUDGE_ROWS)  # customers of the next entry of an adoption
         self._stopping = self._closed = False
         self._checkpoint_now = False
         self.lock = asyncio.Lock()  # one entry at a time
@@ -222,11 +225,18 @@ class Partition:
             await self._apply(taken)
         ticked = await self._tick()
         if self.replica.adopting:
-            start = self.replica.cursor
-            end = min(start + REJUDGE_ROWS, self.replica.slots)
-            await self._write(journal.Rejudge(self.replica.epoch, start, end, self._clock.wall_ms()))
+            await self._rejudge()
             return True
         return taken is not None or ticked
+
+    async def _rejudge(self) -> None:
+        """Some customers are judged by the new rules: fewer at a time the more of them change."""
+        start, seq = self.replica.cursor, self.replica.seq
+        end = min(start + self._rejudge_rows, self.replica.slots)
+        await self._write(journal.Rejudge(self.replica.epoch, start, end, self._clock.wall_ms()))
+        told = max(self.replica.seq - seq, 1)
+        suited = min(self._rejudge_rows * REJUDGE_CHANGES // told, 2 * self._rejudge_rows, REJUDGE_ROWS)
+        self._rejudge_rows = max(suited, 1)
 
     async def _apply(self, taken: Taken) -> None:
         wall_ms = self._clock.wall_ms()
@@ -268,6 +278,7 @@ class Partition:
             return False
         document, name = wanted
         now_ms = self._clock.wall_ms()
+        self._rejudge_rows = min(REJUDGE_ROWS_FIRST, REJUDGE_ROWS)
         await self._write(journal.Adopt(self.replica.epoch, document, name, self.replica.stream_ms, now_ms))
         self._observer.adopted(self, document)
         return True

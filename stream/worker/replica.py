@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.clusters.snapshot import Snapshot
 from models.customers.names import Packed, packed
 from models.customers.places import number
-from models.customers.row import DAY_MS, PROFILE_TIME, ROW, ROW_VERSION
+from models.customers.row import DAY_MS, DIMENSIONS_MAX, PROFILE_TIME, REMOVED, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.strings import attribute_value
 from models.engine import Engine, Judge, judge_of
@@ -30,7 +30,8 @@ from stream.codec.journal import Adopt, Batch, Claim, Decision, Entry, Rejudge, 
 from stream.errors import SegstreamError
 from stream.settings import Settings
 
-ENGINE_VERSION = 2  # raised when the same journal would give other rows or changes
+ENGINE_VERSION = 3  # raised when the same journal would give other rows or changes
+NO_MORE = DIMENSIONS_MAX  # in the marks of changes: a dimension that new definitions no longer have
 
 Keyed = tuple[bytes, bytes]
 Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # vectors, amounts, slots
@@ -42,7 +43,7 @@ class Outcome:
 
     first_seq: int
     changes: list[Keyed] = field(default_factory=list)
-    marks: list[tuple[int, int, int, int]] = field(default_factory=list)  # dimension, trigger, from, to
+    marks: list[tuple[int, int, int, int]] = field(default_factory=list)  # dimension (or NO_MORE), trigger, from, to
     dead_letters: list[Keyed] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     applied: int = 0
@@ -264,8 +265,9 @@ class Replica:
             ids = engine.table.names.packed(changes["slot"])
             values = self._written(changes, ids, source[0].source(source[1]) if source else NOWHERE)
             outcome.changes.extend(zip(ids.parts(), values, strict=True))
-            marks = (changes[name].tolist() for name in ("dimension", "trigger", "previous", "segment"))
-            outcome.marks.extend(zip(*marks, strict=True))
+            dimensions = np.where(changes["segment"] == REMOVED, NO_MORE, changes["dimension"])
+            marks = (changes[name].tolist() for name in ("trigger", "previous", "segment"))
+            outcome.marks.extend(zip(dimensions.tolist(), *marks, strict=True))
         engine.vacate()
         return outcome
 
@@ -287,10 +289,12 @@ class Replica:
 
     def _writer(self, judge: Judge) -> ChangeBytes:
         """What writes the changes in the names of the rules in force, or of those before."""
+        assert self.engine is not None  # noqa: S101 - as above
+        older = self.engine.older
         for writer in self._writers:
-            if writer.judge is judge:
+            if writer.judge is judge and (writer.before is older or judge is older):
                 return writer
-        self._writers = (ChangeBytes(judge, self.partition), *self._writers[:1])
+        self._writers = (ChangeBytes(judge, self.partition, older), *self._writers[:1])
         return self._writers[0]
 
     def _sample(self, before_ms: int) -> Sample | None:

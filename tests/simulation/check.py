@@ -13,10 +13,11 @@ from stream.codec.block import block_of
 from stream.codec.documents import seq_of
 from stream.codec.state import CHECKPOINT_KEY
 from stream.kafka.partitioner import partition_of
+from stream.subscriber import View
 from stream.worker.recovery import JournalReader, read_inputs
 from stream.worker.replica import Replica, rule_of
 from stream.worker.steady_clock import CLOCK_JUMP_SECONDS
-from tests.kafka.agreement import numbers_of, numbers_wanted, segments_of
+from tests.kafka.agreement import agree, numbers_of, numbers_wanted, segments_of
 from tests.oracle import judge, value_tier
 from tests.simulation.documents import all_documents
 from tests.simulation.scale import scaled_down
@@ -41,6 +42,7 @@ def check(run: Run) -> None:
             _same_rows(run, replica)
             _as_the_oracle_says(run, replica)
             _memberships_are_current(run, number)
+            _changes_lead_to_the_memberships(run, number)
             _nothing_declared_ahead_of_time(run, number)
     letters_sent = sum(
         len(run.world.shelves["segment-dead-letters", n].records) for n in range(run.scenario.partitions)
@@ -176,12 +178,29 @@ def _memberships_are_current(run: Run, number: int) -> None:
             continue
         member = orjson.loads(newest[customer.encode()].value or b"")
         assert member["seq"] == row.seq, f"membership of {customer} is stale"
+        known = {dimension.name for dimension in engine.judge.definitions.dimensions}
+        assert member["segments"].keys() <= known, f"{customer} is still in a dimension that is no more"
         for d, dimension in enumerate(engine.judge.definitions.dimensions):
             name = engine.judge.segment_name(d, int(row.segment[d]))
             there = member["segments"].get(dimension.name)
             assert (there["segment"] if there else None) == name, f"{dimension.name} of {customer}"
     _subscribers_can_start(run, number)
     assert seqs[b"_checkpoint"] == engine.counters[0], "the last checkpoint is not the last state"
+
+
+def _changes_lead_to_the_memberships(run: Run, number: int) -> None:
+    """Whoever reads nothing but the changes is told of every move, also out of what definitions no longer have."""
+    engine = run.final[number].replica.engine
+    assert engine is not None
+    view = View()
+    for record in run.world.shelves["segment-changes", number].records:
+        change = orjson.loads(record.value or b"")
+        there = view.segments(change["customer_id"]).get(change["dimension"])
+        if view.take_change(number, change) == "applied":
+            assert change["previous_segment"] in {there, "unassigned"}, f"{change['event_id']} does not follow {there}"
+    assert not view.hole_count, "a chain of changes has a hole"
+    rows = {name: segments_of(engine.table.rows[slot], engine.judge) for name, slot in engine.table.items()}
+    agree({name: view.segments(name) for name in rows}, rows)
 
 
 def _subscribers_can_start(run: Run, number: int) -> None:

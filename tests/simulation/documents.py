@@ -21,12 +21,13 @@ SECOND = "second"  # stands for the path of the definitions that a rollout bring
 @cache
 def load(path: str) -> tuple[Definitions, bytes]:
     """Like stream.codec.definitions.load, for the two of a run."""
-    text = shipped_text()
-    if path == SECOND:
-        changed = text.replace("recent_engaged in 30 days >= 2", "recent_engaged in 30 days >= 1")
-        assert changed != text
-        text = changed
-    document = plain(text)
+    document = plain(shipped_text())
+    if path == SECOND:  # a dimension is no more, a segment neither, and another asks for less
+        del document["dimensions"]["intent"]
+        segments = {one["name"]: one for one in document["dimensions"]["engagement"]["segments"]}
+        segments["engaged"]["when"] = "recent_engaged in 30 days >= 1"
+        del segments["unresponsive"]
+        document["dimensions"]["engagement"]["segments"] = list(segments.values())
     return parse(document), orjson.dumps(document)
 
 

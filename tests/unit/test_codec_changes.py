@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from models.changes import CHANGE, TRIGGERS, Change
 from models.customers.names import packed
-from models.customers.row import DAY_MS, LEFT, NEVER_MS
+from models.customers.row import DAY_MS, LEFT, NEVER_MS, OF_BEFORE, REMOVED
 from models.definitions.document import CLUSTER, Term
 from models.definitions.language import parse
 from models.engine import Judge, judge_of
@@ -139,6 +139,27 @@ def test_what_was_written_before_changes_nothing() -> None:
         assert json.dumps(found[-1]["margin"]) == "0.0"
         assert found[-1]["customer_id"] == ODD
     assert found[0] == found[1]
+
+
+def test_what_is_no_more_keeps_its_name_in_the_last_change() -> None:
+    """A change out of a segment or dimension that new definitions lack names it, and the definitions that decided."""
+    document = plain(shipped_text())
+    del document["dimensions"]["value"]
+    document["dimensions"]["lifecycle"]["segments"].pop(0)
+    judge = judge_of(parse(document), None)
+    writer = ChangeWriter(judge, 0, JUDGE)
+    found = []
+    for d, previous, segment in ((2, 1, REMOVED), (0, OF_BEFORE + 1, 6)):
+        change = Change(
+            1, 0, 0, d, previous, segment, TRIGGERS.index("definition"), -1, 5, 5, 1.0, 0.0, -1, [-1] * 3, [0.0] * 3,
+            [0.0] * 3, [0.0] * 3, -1, 0.0, NEVER_MS, -1, 1,
+        )  # fmt: skip
+        found.append(json.loads(writer.write(change, ODD, None)))
+    names = [(one["dimension"], one["previous_segment"], one["segment"]) for one in found]
+    assert names == [("value", "top", None), ("lifecycle", "prospect", "dormant")]
+    assert {one["definition"] for one in found} == {judge.definitions.digest}
+    assert found[0]["reasons"] == []
+    assert found[0]["counterfactual"] is found[0]["valid_until"] is None
 
 
 @pytest.mark.parametrize("ms", [0, 999, 59_999, 60_000, DAY_MS - 1, DAY_MS, 951_782_400_000, 253_402_300_799_999])

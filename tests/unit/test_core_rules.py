@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.changes import DEFINITION, MODEL, SILENCE
-from models.customers.row import DAY_MS, GONE, NEVER_MS
+from models.customers.row import DAY_MS, NEVER_MS, OF_BEFORE, REMOVED
 from models.definitions.language import string_value
 from models.workspace import HELD, SUPPRESSED
 from tests.core import HOUR_MS, T0, Core, attributes, click, document, order, profile, segments, snapshot
@@ -213,10 +213,21 @@ def test_an_edited_away_segment_is_left_even_for_none() -> None:
     core.apply(order(T0))
     core.adopt(audience(("fan", "clicks >= 1")), None, T0 + 10)
     (change,) = core.rejudge([0], T0 + 10)
-    assert (change.previous, change.segment, change.trigger) == (GONE, 0, DEFINITION)
-    assert core.judge.segment_name(0, int(change.previous)) is None
+    assert (change.previous, change.segment, change.trigger) == (OF_BEFORE + 1, 0, DEFINITION)
     core.apply(click(T0 + 20))
     assert core.history("audience")[-1] == ("fan", T0 + 20)
+
+
+def test_a_dimension_edited_away_is_left_once() -> None:
+    """Who had a segment in a dimension that new definitions lack is told so; who had none is not."""
+    two = document({"gone": segments(("buyer", "orders >= 1")), "kept": segments(("all", "always"))})
+    core = Core(two)
+    core.apply(order(T0), click(T0, slot=1))
+    core.adopt(document({"kept": two["dimensions"]["kept"]}), None, T0 + 10)
+    (change,) = core.rejudge([0, 1], T0 + 10)
+    assert (change.slot, change.dimension, change.previous, change.segment) == (0, 0, 1, REMOVED)
+    assert (change.trigger, change.decided_ms, change.seq) == (DEFINITION, T0 + 10, core.rows[0].seq)
+    assert len(core.rejudge([0, 1], T0 + 10)) == 0
 
 
 def test_segments_keep_their_names_when_moved() -> None:
