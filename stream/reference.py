@@ -1,11 +1,13 @@
 """Write the reference pages from the live objects: `python -m stream.reference [--check]`.
 
-The pages are `docs/reference/{cli,metrics,settings}.md`; `tests/house/test_reference.py` compares them.
+The pages are `docs/reference/{cli,metrics,settings}.md` and the JSON Schema of definitions files;
+`tests/house/test_reference.py` compares them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import typer
 
+from models.definitions.schema import schema
 from stream.cli.commands import app_of, installed, load
 from stream.metrics.catalogue import CATALOGUE, HEALTH, Label, Metric
 from stream.settings import FILE_SUFFIX, Settings, env_name
@@ -41,7 +44,17 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> dict[str, str]:
     """Return the text of every page by its file name."""
-    return {"cli.md": cli_page(), "metrics.md": metrics_page(), "settings.md": settings_page()}
+    return {
+        "cli.md": cli_page(),
+        "metrics.md": metrics_page(),
+        "segments.schema.json": schema_text(),
+        "settings.md": settings_page(),
+    }
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of definitions files."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def settings_page() -> str:

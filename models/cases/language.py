@@ -36,7 +36,8 @@ AT_DEFAULT = "2026-01-01"  # a day like any other: cases without a date must not
 UNITS_MS = {
     "millisecond": 1, "second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS,
 }  # fmt: skip
-_SPAN = re.compile(r"(?P<number>-?[0-9]{1,9}(?:\.[0-9]{1,6})?)\s+(?P<unit>millisecond|second|minute|hour|day|week)s?")
+SPAN_PATTERN = r"(?P<number>-?[0-9]{1,9}(?:\.[0-9]{1,6})?)\s+(?P<unit>millisecond|second|minute|hour|day|week)s?"
+_SPAN = re.compile(SPAN_PATTERN)
 KINDS = ("purchase", "click", "email", "profile")
 
 
@@ -63,6 +64,8 @@ def _case(value: Value, path: str, definitions: Definitions) -> Case:
     name = entry.get("name")
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
         raise DefinitionError(f"{path}.name", f"must be a line of text of at most {NAME_LENGTH_MAX} characters")
+    if not isinstance(entry.get("description", ""), str):
+        raise DefinitionError(f"{path}.description", "must be text")
     if "cuts" in entry:
         definitions = replace(definitions, cuts=cuts_of(entry["cuts"], f"{path}.cuts"))
     at_ms = _moment(entry.get("at", AT_DEFAULT), f"{path}.at")
@@ -234,9 +237,10 @@ def _segment(value: Value, path: str, dimension: Dimension) -> str | None:
 
 
 def _span(value: Value, path: str) -> int:
-    match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    text = value.strip() if isinstance(value, str) else ""
+    match = _SPAN.fullmatch(text)
     if match is None:
-        if value == "now":
+        if text == "now":
             return 0
         raise DefinitionError(path, f"{value!r} is no span of time: write it like -40 days, or now")
     return round(float(match["number"]) * UNITS_MS[match["unit"]])

@@ -339,3 +339,8 @@ _READERS: Final = (
     (_DIMENSION, _read_dimension),
     (_COMPARISON, _read_comparison),
 )  # in this order: what has a form of its own first
+
+
+def patterns() -> tuple[str, ...]:
+    """The forms of a comparison as regular expressions of Python, of which it must match one from end to end."""
+    return tuple(pattern.pattern for pattern, _ in _READERS)

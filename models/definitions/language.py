@@ -37,9 +37,15 @@ TERMS_MAX = 4096  # comparisons in a document: 16 dimensions of 32 segments with
 CUT_MAX = 1e9  # days, orders or money: times a day in ms still far within 64 bits
 CUTS = {"recency_days": 4, "orders": 4, "spend": 4, "value": 3}  # quintile borders; 50, 80 and 95 % of buyers
 NOT_JUDGED_BY = ("budget", "tests")  # keys that are not in the digest: nobody's segment hangs on them
-_NAME = re.compile(r"[a-z][a-z0-9_ '&-]{0,39}")
-_CATEGORY = re.compile(r"""[^\s"'](?:[^\n"']{0,38}[^\s"'])?""")
-_ATTRIBUTE = re.compile(r"\w{1,40}")
+DAYS_MAX = 365.0  # of a dwell or a review: a year is longer than anybody waits
+MARGIN_MAX = 0.9  # of the distance: beyond it nobody ever moves
+REVIEW_DAYS_MIN = 0.01  # a quarter of an hour: oftener would only cost
+NAME_PATTERN = r"[a-z][a-z0-9_ '&-]{0,39}"
+ATTRIBUTE_PATTERN = r"\w{1,40}"
+CATEGORY_PATTERN = r"""[^\s"'](?:[^\n"']{0,38}[^\s"'])?"""
+_NAME = re.compile(NAME_PATTERN)
+_CATEGORY = re.compile(CATEGORY_PATTERN)
+_ATTRIBUTE = re.compile(ATTRIBUTE_PATTERN)
 
 
 def parse(document: Value) -> Definitions:
@@ -165,8 +171,8 @@ def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
         name=name,
         kind=CLUSTER,
         description=_description(entry, path),
-        margin=_number(entry.get("margin", 0.1), f"{path}.margin", 0.0, 0.9),
-        review_ms=_days_ms(entry.get("review_days", 7), f"{path}.review_days", 0.01),
+        margin=_number(entry.get("margin", 0.1), f"{path}.margin", 0.0, MARGIN_MAX),
+        review_ms=_days_ms(entry.get("review_days", 7), f"{path}.review_days", REVIEW_DAYS_MIN),
         dwell_ms=_days_ms(entry.get("dwell_days", 0), f"{path}.dwell_days", 0.0),
     )
 
@@ -229,7 +235,7 @@ def _name(value: Value, path: str) -> str:
 
 
 def _days_ms(value: Value, path: str, least: float) -> int:
-    return round(_number(value, path, least, 365.0) * DAY_MS)
+    return round(_number(value, path, least, DAYS_MAX) * DAY_MS)
 
 
 def _number(value: Value, path: str, least: float, most: float) -> float:

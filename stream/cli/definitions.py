@@ -1,4 +1,4 @@
-"""`segstream definitions check|show`: what is wrong with a segments.yaml, or what it declares."""
+"""`segstream definitions check|show|schema`: what is wrong with a segments.yaml, or what it may say."""
 
 from __future__ import annotations
 
@@ -78,6 +78,14 @@ def show(
 ) -> None:
     """Print a document of the gallery: a file to begin your own with."""
     typer.echo(gallery_text(name), nl=False)
+
+
+@app.command(name="schema")
+def show_schema() -> None:
+    """Print the JSON Schema of definitions files, for editors."""
+    from models.definitions.schema import schema
+
+    typer.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
 def summary(text: str) -> dict[str, Any]:

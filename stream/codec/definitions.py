@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from models.cases.case import Case
 from models.cases.language import parse_cases
@@ -114,10 +114,13 @@ def check(text: str) -> list[Finding]:
         return [_not_yaml(error)]
     try:
         document = plain(text)
-        parse_cases(document.get("tests", []), parse(document))
+        definitions = parse(document)
+        parse_cases(document.get("tests", []), definitions)
     except DefinitionError as error:
         line, column, _ = _place(tree, error.path)
         return [Finding(error.path, error.problem, line, column)]
+    except YAMLError as error:  # a tag: the tree keeps it, plain values have none
+        return [_not_yaml(error)]
     except orjson.JSONEncodeError as error:
         return [Finding("", f"holds something that is no text, number, list or mapping: {error}", 1, 1)]
     return []

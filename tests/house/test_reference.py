@@ -10,7 +10,7 @@ from stream.codec.events import REASONS
 from stream.metrics.catalogue import REASON
 
 
-@pytest.mark.parametrize("name", ["cli.md", "metrics.md", "settings.md"])
+@pytest.mark.parametrize("name", ["cli.md", "metrics.md", "segments.schema.json", "settings.md"])
 def test_a_page_is_as_the_program_writes_it(name: str) -> None:
     """If this fails: `python -m stream.reference`."""
     assert (reference.FOLDER / name).read_text("utf-8") == reference.pages()[name]

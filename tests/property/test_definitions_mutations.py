@@ -6,15 +6,19 @@ import copy
 import math
 from typing import Any
 
+import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.definitions.analysis.remarks import LEVELS, remarks_on
 from models.definitions.compile import STACK_MAX, compile_plan
 from models.definitions.language import DefinitionError, digest, parse
+from models.definitions.schema import schema
 from models.engine import judge_of
 from tests.core import T0, Core, click, order, shipped_document
 from tests.property.strategies import documents
 
+SCHEMA = jsonschema.Draft202012Validator(schema())
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just(math.nan),
     st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
@@ -59,12 +63,16 @@ def mutate(data: st.DataObject, document: Any) -> None:
 
 
 def check(document: Any) -> bool:
-    """Whether a document is accepted; what is accepted must compile and judge, what is not have a reason."""
+    """Whether a document is accepted; what is accepted must compile and judge, what is not have a reason.
+
+    What is accepted the schema accepts too.
+    """
     try:
         definitions = parse(document)
     except DefinitionError as refused:
         return not refused.problem
     assert definitions.digest == parse(copy.deepcopy(document)).digest
+    assert SCHEMA.is_valid(document)
     core = Core(definitions)
     core.apply(click(T0), order(T0 + 1))
     core.tick(T0 + 10**10)
@@ -98,7 +106,8 @@ def test_a_spoilt_condition_is_refused_or_works(data: st.DataObject) -> None:
             container(document, place)[place[-1]] = data.draw(
                 st.one_of(SCRAPS, SCRAPS.map(lambda text: "orders " + text))
             )
-    check(document)
+    if check(document):
+        assert all(one.level in LEVELS and one.problem for one in remarks_on(parse(document), steps=100))
 
 
 @settings(max_examples=100)

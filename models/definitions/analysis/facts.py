@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 from models.definitions.analysis.ranges import Spans, Values, domain_of, is_integral, meet, satisfying
@@ -54,14 +55,17 @@ NEWEST_OF = {
     "recent_clicks": "days_since_click",
     "recent_engaged": "days_since_engaged",
 }
+TERMS_KEPT = 4_096  # remembered: as many as a document may have
 ROUNDS_MAX = 8  # a fact follows from a fact follows from a fact: longer chains than the table above has
 
 
+@lru_cache(maxsize=TERMS_KEPT)
 def reading_of(term: Term) -> Term:
     """The term without what it is compared with: equal for all comparisons of one reading."""
     return replace(term, op="", threshold=0.0, text="")
 
 
+@lru_cache(maxsize=TERMS_KEPT)
 def _is_plain(reading: Term) -> bool:
     """Whether the facts are about it: a feature of the catalogue with nothing but a window."""
     feature = BY_NAME.get(reading.feature.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from models.customers.row import GONE
@@ -14,6 +15,7 @@ from models.features.catalogue import Feature
 Spans = tuple[tuple[float, float], ...]  # closed, ascending, disjoint: every double beside one belongs to the next
 
 EVERYTHING: Spans = ((-math.inf, math.inf),)
+FEATURES_KEPT = 256  # remembered: more than the catalogue has
 COUNT_MAX = 2.0**32 - 1  # what a row's counters hold
 OPPOSITE = {">=": "<", "<": ">=", "<=": ">", ">": "<=", "==": "!=", "!=": "=="}
 SCORE_MAX = {c.RECENCY_SCORE: 5.0, c.FREQUENCY_SCORE: 5.0, c.MONETARY_SCORE: 5.0, c.VALUE_SCORE: 4.0}
@@ -43,6 +45,7 @@ class Values(NamedTuple):
         return not self.spans and not self.absent
 
 
+@lru_cache(maxsize=FEATURES_KEPT)
 def domain_of(feature: Feature) -> Values | None:
     """Everything that a feature can be, in native units; None for a kind that is not reasoned about."""
     kind, source = feature.kind, feature.source

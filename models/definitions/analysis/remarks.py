@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from models.definitions.analysis.proof import Prover
+from models.definitions.analysis.proof import STEPS_MAX, Prover
 from models.definitions.analysis.ranges import Values, domain_of
 from models.definitions.comparison import ALWAYS
 from models.definitions.compile import native_threshold
@@ -30,9 +30,12 @@ class Remark:
     problem: str
 
 
-def remarks_on(definitions: Definitions) -> list[Remark]:
-    """Everything that is proved to be odd, in the order of the document; what is not proved is not said."""
-    prover = Prover()
+def remarks_on(definitions: Definitions, steps: int = STEPS_MAX) -> list[Remark]:
+    """Everything that is proved to be odd, in the order of the document; what is not proved is not said.
+
+    `steps` bounds the work: see proof.
+    """
+    prover = Prover(steps)
     found = [
         remark
         for dimension in definitions.dimensions
