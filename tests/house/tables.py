@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -15,6 +17,7 @@ from models.health import Health
 from stream.codec.definitions import gallery_names, gallery_text, plain, shipped_text
 from stream.codec.events import REASONS
 from stream.codec.schemas import Click, Email, Profile, Purchase
+from stream.explanation import told as in_words
 from stream.health.words import told
 from tests.house.tree import REPO
 
@@ -127,6 +130,23 @@ def year() -> str:
     return f"```text\n{told(found)}\n```\n"
 
 
+def customer() -> str:
+    """What `segstream explain` says of a customer of the demo's year."""
+    return f"```text\n{in_words(_explained())}\n```\n"
+
+
+def customer_json() -> str:
+    """The same of one dimension, as an object for programs."""
+    found = _explained()
+    found["dimensions"] = {"value": found["dimensions"]["value"]}
+    return f"```json\n{json.dumps(found, indent=2)}\n```\n"
+
+
+def _explained() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((REPO / "docs/explain.json").read_text("utf-8"))
+    return found
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [tuple(head), *map(tuple, rows)]
     lines.insert(1, ("---",) * len(lines[0]))
@@ -141,7 +161,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "shipped": shipped,
         "clusters": clusters,
     },
-    "docs/health.md": {"year": year},
+    "docs/health.md": {"year": year, "customer": customer, "customer-json": customer_json},
     "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
 }
 

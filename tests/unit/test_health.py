@@ -156,11 +156,14 @@ def test_a_run_and_its_health_say_the_same(past: Path, capsys: pytest.CaptureFix
 
 
 def test_the_year_in_the_documents_is_that_of_the_report() -> None:
-    """docs/health.json and docs/report.html are of one run: the same customers, revenue and entries, to the cent."""
+    """docs/health.json, explain.json and report.html are of one run: the same customers and revenue, to the cent."""
     found = json.loads((REPO / "docs/health.json").read_text("utf-8"))
     report = (REPO / "docs/report.html").read_text("utf-8").partition('<script type="application/json" id="document">')
     document = json.loads(report[2].partition("</script>")[0])
     assert (found["customers"], found["revenue"]) == (document["figures"]["customers"], document["figures"]["spend"])
+    explained = json.loads((REPO / "docs/explain.json").read_text("utf-8"))
+    assert explained["definition"] == document["outputs"][0]["definitions"]
+    assert explained["as_of"] == document["figures"]["last"]
     for ours, theirs in zip(found["dimensions"], document["dimensions"], strict=True):
         there = {one["name"]: (one["customers"], one["spend"]) for one in theirs["segments"]}
         for one in ours["segments"]:
