@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.clusters.assign import nearest
@@ -37,6 +37,7 @@ class Subject:
     now_ms: int
     row: Any
     judge: Judge
+    warming: Mapping[str, int] = field(default_factory=dict)  # new categories, and until when they are not whole
 
 
 def explain(subject: Subject, dimensions: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def explain(subject: Subject, dimensions: tuple[str, ...] = ()) -> dict[str, Any
         "as_of": iso(subject.now_ms),
         "definition": subject.judge.definitions.digest,
         "model": subject.judge.model or None,
+        "warming": {name: iso(until) for name, until in subject.warming.items() if until > subject.now_ms},
         "dimensions": {
             names[one.dimension]: _dimension(subject, trial, one)
             for one in found
@@ -147,6 +149,10 @@ def _keep(judge: Judge, d: int, one: Standing, keep: Kept) -> dict[str, Any]:
 def told(found: Mapping[str, Any]) -> str:
     """The whole of it for people."""
     lines = [f"{found['customer_id']} as of {found['as_of']}, definitions {found['definition']}"]
+    lines += [
+        f"warming until {until[:16].replace('T', ' ')}: earlier clicks on {name} are not known"
+        for name, until in found.get("warming", {}).items()
+    ]
     for name, dimension in found["dimensions"].items():
         lines += ["", _headline(name, dimension)]
         for asked in dimension.get("segments", ()):

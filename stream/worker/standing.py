@@ -54,8 +54,11 @@ async def standing(log: Log, settings: Settings, partition: int, documents: Docu
     return replica
 
 
-async def standing_of(log: Log, settings: Settings, customer_id: str) -> tuple[int, Any, Judge] | None:
-    """(time, row, judge) of one customer: a record array of length 1, settled up to that time; None for nobody."""
+async def standing_of(log: Log, settings: Settings, customer_id: str) -> tuple[int, Any, Judge, dict[str, int]] | None:
+    """(time, row, judge, warming categories) of one customer, None for nobody.
+
+    The row is a record array of length 1, settled up to that time.
+    """
     partition = partition_of(customer_id, settings.partitions)
     replica = await standing(log, settings, partition, await documents_of(log, settings))
     engine = replica.engine
@@ -66,4 +69,4 @@ async def standing_of(log: Log, settings: Settings, customer_id: str) -> tuple[i
     row = engine.table.rows[slot : slot + 1].copy()
     if not row["first_ms"][0]:
         return None
-    return max(replica.stream_ms, int(row["decided_ms"][0])), row.view(np.recarray), engine.judge
+    return max(replica.stream_ms, int(row["decided_ms"][0])), row.view(np.recarray), engine.judge, engine.warming
