@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.definitions.analysis.population import OVERLAP_LEAST, OVERLAP_MAX, SEGMENTS_MAX, SHARE_MIN, Limits
 from models.definitions.analysis.remarks import ERROR, WARNING
 from stream.cli.definitions_cases import play_cases
+from stream.cli.past import Stop, files_of_any_schema, task_of
+from stream.cli.progress import share_bar
 from stream.codec.definitions import Finding, gallery_text, plain
 from stream.definitions.formats import Format, Verdict, github_of, junit_of, line_of
 from stream.definitions.snippets import SHIPPED, snippets_of
+from stream.settings import Settings
 
 if TYPE_CHECKING:
     from models.definitions.document import Definitions, Dimension
@@ -31,16 +35,35 @@ def check_file(
     ] = "",
     form: Annotated[Format, typer.Option("--format", help="How to print what was found.")] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--events", metavar="EVENTS", help="Past events to run it over; TOPIC=FILE; may be repeated."),
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema, as for backtest.")
+    ] = None,
+    share_min: Annotated[
+        float, typer.Option(min=0, max=1, help="With --events: the least share of the customers in a segment.")
+    ] = SHARE_MIN,
+    segments_max: Annotated[
+        int, typer.Option(min=1, help="With --events: populated segments in one dimension.")
+    ] = SEGMENTS_MAX,
+    overlap_max: Annotated[
+        float, typer.Option(min=OVERLAP_LEAST, max=1, help="With --events: Jaccard of segments, V of dimensions.")
+    ] = OVERLAP_MAX,
 ) -> None:
     """Say what is wrong with a definitions file, with line and column, or what it declares.
 
     What is valid is looked through for conditions that can never hold, segments that nobody can enter, and exits
-    tighter than entries. In Markdown every ```yaml fence with `dimensions:` is checked. Exit code 1 if something is
-    wrong.
+    tighter than entries; with --events also for segments that are too small, too many, or the same. In Markdown every
+    ```yaml fence with `dimensions:` is checked. Exit code 1 if something is wrong.
     """
     snippets = snippets_of(file)
     name = file or SHIPPED
     found = [one for snippet in snippets for one in snippet.findings()]
+    if events and not any(one.level == ERROR for one in found):
+        limits = Limits(share_min, segments_max, overlap_max)
+        found += [one for snippet in snippets for one in snippet.placed(_over(snippet.text, events, mapping, limits))]
     fatal = {ERROR, WARNING} if strict else {ERROR}
     failed = any(one.level in fatal for one in found)
     documents = [] if any(one.level == ERROR for one in found) else [summary(snippet.text) for snippet in snippets]
@@ -58,6 +81,20 @@ def check_file(
             typer.echo(_declared(name, document))
     if failed:
         raise typer.Exit(1)
+
+
+def _over(text: str, events: list[str], mapping: str | None, limits: Limits) -> list[Finding]:
+    """What past events show: see stream/definitions/population.py."""
+    from stream.backtest.run import Watch
+    from stream.definitions.population import found_in
+
+    settings = Settings.load()
+    stop = Stop()
+    with share_bar("check") as progress, stop:
+        watch = Watch(progress or (lambda *_: None), stop.wanted, lambda told: typer.echo(told, err=True))
+        return found_in(
+            text, files_of_any_schema(events, mapping), lambda variants: task_of(settings, variants), limits, watch
+        )
 
 
 def _verdicts(file: str, found: list[Finding], fatal: set[str]) -> list[Verdict]:
