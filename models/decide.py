@@ -8,8 +8,8 @@ from models.changes import REASONS_MAX, SILENCE
 from models.clusters.assign import nearest, place_of
 from models.compiled import kernel
 from models.customers.places import number, put
-from models.customers.row import GONE, LEFT, NEVER_MS, REVIEW, SINCE_TIMES
-from models.definitions.evaluate import answer, due_ms, holds, judge, tell
+from models.customers.row import LEFT, NEVER_MS, REVIEW, SINCE_TIMES
+from models.definitions.evaluate import answer, due_ms, held_until, holds, judge, tell
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast, leaves_ms
 from models.workspace import DECISIONS, DEPARTURES, HELD, SEQ, SUPPRESSED
@@ -93,11 +93,8 @@ def _is_held(plan: Any, d: int, current: int, confidence: float, work: Any) -> b
 
 @kernel
 def _dwells(row: Any, now: int, plan: Any, d: int, current: int) -> bool:
-    """Whether the current segment's minimum dwell has not passed yet."""
-    if current == 0 or current == GONE:  # noqa: PLR1714 - numba compiles `in` slower
-        return False
-    segment = plan.segments[plan.dimensions[d].segments[0] + current - 1]
-    return now < number(row, SINCE_TIMES + d) + segment.dwell_ms  # type: ignore[no-any-return]  # fields of numpy records
+    """Whether the current segment's minimum dwell, or the cooldown of the one left, has not passed yet."""
+    return now < held_until(plan, d, current, number(row, SINCE_TIMES + d))
 
 
 @kernel
@@ -167,13 +164,13 @@ def _settle_changes(
 
 @kernel
 def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
-    """The row's due time after a decision at `now` that read `values`: deadlines, review, ends of dwells."""
+    """The row's due time after a decision at `now` (`values`): deadlines, review, ends of dwell and cooldown."""
     plan = rules.plan
     earliest = due_ms(row, now, plan, rules.model[0], values)
     for d in range(len(plan.dimensions)):
         current = int(row.segment[d])
-        if current > 0 and not plan.dimensions[d].is_cluster:
-            ends = number(row, SINCE_TIMES + d) + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
+        if not plan.dimensions[d].is_cluster:
+            ends = held_until(plan, d, current, number(row, SINCE_TIMES + d))
             if ends > now:
                 earliest = min(earliest, ends)
     return min(earliest, leaves_ms(row, rules.retention_ms))

@@ -7,7 +7,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.places import number
-from models.definitions.evaluate import answer, dimension_deadline, judge_dimension, tell
+from models.definitions.evaluate import answer, dimension_deadline, held_until, judge_dimension, tell
 
 STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
 UNKNOWN = -1  # no following segment is known
@@ -34,11 +34,7 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
         return (min(review, leaves), UNKNOWN) if review > 0 else (leaves, UNKNOWN)
     if plan.dimensions[d].chain[1] - plan.dimensions[d].chain[0] > 1:
         return _forecast_chain(row, now, d, leaves, rules, work)
-    dwell_ends = 0
-    if current > 0:
-        dwell_ends = (
-            number(row, r.SINCE_TIMES + d) + plan.segments[plan.dimensions[d].segments[0] + current - 1].dwell_ms
-        )
+    dwell_ends = held_until(plan, d, current, number(row, r.SINCE_TIMES + d))
     t = now
     judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
     for _ in range(STEPS_MAX):
@@ -63,7 +59,7 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
     for i in range(first, last):
         j = plan.chains[i]
         work.codes_ahead[j] = row.segment[j]
-        work.ends_ahead[j] = number(row, r.SINCE_TIMES + j) + _dwell_ms(plan, j, int(row.segment[j]))
+        work.ends_ahead[j] = held_until(plan, j, int(row.segment[j]), number(row, r.SINCE_TIMES + j))
         judge_dimension(row, now, plan, model, j, work.values_ahead, work.truth_ahead)
     t = now
     for _ in range(STEPS_MAX):
@@ -87,15 +83,10 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
             if j == d:
                 return at, new
             work.codes_ahead[j] = new
-            work.ends_ahead[j] = at + _dwell_ms(plan, j, new)
+            work.ends_ahead[j] = held_until(plan, j, new, at)
             tell(plan, j, new, work.values_ahead, work.truth_ahead)
         t = at
     return t, UNKNOWN
-
-
-@kernel
-def _dwell_ms(plan: Any, d: int, code: int) -> int:
-    return plan.segments[plan.dimensions[d].segments[0] + code - 1].dwell_ms if code > 0 else 0
 
 
 @kernel

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from models.customers.row import DAY_MS
-from models.definitions.document import HOUR_MS, MINUTE_MS, All, Any, Condition, Not, Term
+from models.definitions.document import AUDIENCE, HOUR_MS, MINUTE_MS, All, Any, Condition, Not, Term
 from models.definitions.mistake import DefinitionError, nearest
 from models.definitions.strings import string_value
 from models.features.catalogue import (
@@ -55,6 +55,7 @@ FORMS: Final[Mapping[str, str]] = {
     "clicks trend >= 1.5": "lately against usual: the same as `click_trend >= 1.5`",
     "top 20 % by spend": "of buyers, by the model's cut points: of `spend`, `value`, `orders`, `recency`; or `bottom`",
     "dimension lifecycle is active": "what another dimension says; `is not`, `in (new, active)`, `not in`",
+    "in audience vip": "who is in one of the `audiences`; or `not in audience vip`",
     "always": "true",
 }
 """Every form that a comparison can have, and what it means."""
@@ -74,6 +75,7 @@ _TREND = re.compile(r"(?P<what>\w+)\s+trend(?P<rest>\W.*)")
 _TOP = re.compile(r"(?P<end>top|bottom)\s+(?P<share>[0-9]{1,3})\s*%\s+by\s+(?P<by>\w+)")
 _SILENCE = re.compile(rf"no\s+(?P<what>\w+)(?:\s+on\s+{_CATEGORY})?\s+for\s+{_SPAN}")
 _SEQUENCE = re.compile(rf"(?P<first>\w+)\s*,?\s+then\s+(?P<no>no\s+)?(?P<second>\w+)\s+within\s+{_SPAN}")
+_AUDIENCE = re.compile(r"(?P<no>not\s+)?in\s+audience\s+(?P<name>\S.*)")
 _DIMENSION = re.compile(
     r"dimension\s+(?P<name>\S.*?)\s+(?:(?P<is>is(?:\s+not)?)\s+(?P<segment>\S.*)|(?P<in>(?:not\s+)?in)\s*\((?P<entries>.*)\))"
 )
@@ -165,6 +167,14 @@ def _read_dimension(match: re.Match[str], path: str, scope: Scope) -> Condition:
             raise DefinitionError(path, f"dimension {name!r} has no segment {entry!r}{nearest(entry, known)}")
         terms.append(Term(feature, "!=" if negated else "==", known.index(entry) + 1.0, text=entry))
     return _joined(terms, negated)
+
+
+def _read_audience(match: re.Match[str], path: str, scope: Scope) -> Condition:
+    known = [name.removeprefix(AUDIENCE) for name in scope.segments if name.startswith(AUDIENCE)]
+    name = _unquoted(match["name"])
+    if name not in known:
+        raise DefinitionError(path, f"unknown audience {name!r}{nearest(name, known)}")
+    return read(f"dimension {AUDIENCE}{name} is {'not ' if match['no'] else ''}in", path, scope)
 
 
 def _read_comparison(match: re.Match[str], path: str, scope: Scope) -> Condition:
@@ -336,6 +346,7 @@ _READERS: Final = (
     (_TOP, _read_top),
     (_SILENCE, _read_silence),
     (_SEQUENCE, _read_sequence),
+    (_AUDIENCE, _read_audience),
     (_DIMENSION, _read_dimension),
     (_COMPARISON, _read_comparison),
 )  # in this order: what has a form of its own first

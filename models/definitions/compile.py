@@ -27,6 +27,7 @@ DIMENSION = np.dtype(
         ("margin", "f8"),
         ("review_ms", "i8"),
         ("dwell_ms", "i8"),  # of clusters; segments have their own
+        ("cooldown_ms", "i8"),  # of a single segment
         ("chain", "i8", (2,)),  # [from, to) in `chains`: the dimensions it hangs on, in order, and itself
         ("readers", "i8", (2,)),  # [from, to) in `readers`: the terms that hang on it
     ]
@@ -94,7 +95,7 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         used.extend(_terms_of(dimension, writer.places))
         dimensions.append(
             ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
-             dimension.review_ms, dimension.dwell_ms, (0, 0), (0, 0))
+             dimension.review_ms, dimension.dwell_ms, dimension.cooldown_ms, (0, 0), (0, 0))
         )  # fmt: skip
     order, chains, readers = _dependencies(definitions, writer.terms, dimensions)
     plan = Plan(

@@ -50,7 +50,7 @@ def evaluation_order(dimensions: Sequence[Dimension]) -> list[int]:
         if ready is None:
             circle = _circle(waiting)
             names = " -> ".join(dimensions[d].name for d in circle)
-            raise DefinitionError(f"dimensions.{dimensions[circle[0]].name}", f"hangs on itself: {names}")
+            raise DefinitionError(dimensions[circle[0]].path, f"hangs on itself: {names}")
         order.append(ready)
         del waiting[ready]
     return order

@@ -8,6 +8,7 @@ from models.customers.row import DAY_MS
 from models.features.catalogue import Feature
 
 RULES, CLUSTER = "rules", "cluster"
+AUDIENCE = "audience:"  # begins the name of a dimension that is one: a customer is in it or not
 HOUR_MS = DAY_MS // 24
 MINUTE_MS = HOUR_MS // 60  # the smallest unit of a window
 _UNITS = ((DAY_MS, "days"), (HOUR_MS, "hours"), (MINUTE_MS, "minutes"))
@@ -78,6 +79,14 @@ class Dimension:
     margin: float = 0.0  # clusters: how much nearer (share of the distance) another must be
     review_ms: int = 0  # clusters: how often a silent customer is looked at again
     dwell_ms: int = 0  # clusters: the least time in one
+    cooldown_ms: int = 0  # of a single segment: the least time between leaving and entering it again
+
+    @property
+    def path(self) -> str:
+        """Where in the document it is."""
+        if self.name.startswith(AUDIENCE):
+            return f"audiences.{self.name.removeprefix(AUDIENCE)}"
+        return f"dimensions.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

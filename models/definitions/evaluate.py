@@ -98,6 +98,16 @@ def holds(plan: Any, start: int, end: int, truth: Any, stack: Any) -> bool:
 
 
 @kernel
+def held_until(plan: Any, d: int, code: int, since_ms: int) -> int:
+    """When the dwell ends of a segment entered at `since_ms`, or the cooldown of one that was left; 0: neither."""
+    if code == r.GONE:
+        return 0
+    if code > 0:
+        return since_ms + plan.segments[plan.dimensions[d].segments[0] + code - 1].dwell_ms  # type: ignore[no-any-return]  # fields of numpy records
+    return since_ms + plan.dimensions[d].cooldown_ms if since_ms > 0 else 0
+
+
+@kernel
 def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
     """The segment's code (1 the first, 0 none): the first that can be entered or, if current, kept."""
     span = plan.dimensions[d].segments

@@ -15,6 +15,7 @@ from models.customers.row import CATEGORIES_MAX, DAY_MS, DIMENSIONS_MAX
 from models.definitions.comparison import OPS, Scope, read
 from models.definitions.dependencies import evaluation_order, terms_of
 from models.definitions.document import (
+    AUDIENCE,
     CLUSTER,
     RULES,
     All,
@@ -40,6 +41,7 @@ NOT_JUDGED_BY = ("budget", "tests")  # keys that are not in the digest: nobody's
 DAYS_MAX = 365.0  # of a dwell or a review: a year is longer than anybody waits
 MARGIN_MAX = 0.9  # of the distance: beyond it nobody ever moves
 REVIEW_DAYS_MIN = 0.01  # a quarter of an hour: oftener would only cost
+IN = "in"  # the one segment of an audience
 NAME_PATTERN = r"[a-z][a-z0-9_ '&-]{0,39}"
 ATTRIBUTE_PATTERN = r"\w{1,40}"
 CATEGORY_PATTERN = r"""[^\s"'](?:[^\n"']{0,38}[^\s"'])?"""
@@ -50,14 +52,16 @@ _ATTRIBUTE = re.compile(ATTRIBUTE_PATTERN)
 
 def parse(document: Value) -> Definitions:
     """Definitions from plain values; raises DefinitionError for the first mistake."""
-    keys = {"version", "name", "attributes", "categories", "cuts", "dimensions", "budget", "tests"}
+    keys = {"version", "name", "attributes", "categories", "cuts", "dimensions", "audiences", "budget", "tests"}
     root = _mapping(document, "", keys)
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
     scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])))
     return Definitions(
         name=_name(root.get("name", "segments"), "name"),
-        dimensions=_dimensions(root.get("dimensions"), scope),
+        dimensions=_dimensions(
+            root.get("dimensions", {} if "audiences" in root else None), root.get("audiences", {}), scope
+        ),
         attributes=tuple(scope.attributes.items()),
         categories=scope.categories,
         cuts=cuts_of(root.get("cuts"), "cuts"),
@@ -120,13 +124,19 @@ def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:
     return cuts
 
 
-def _dimensions(value: Value, scope: Scope) -> tuple[Dimension, ...]:
-    entries = _mapping(value, "dimensions", None)
-    if not 1 <= len(entries) <= DIMENSIONS_MAX:
-        raise DefinitionError("dimensions", f"must be 1 to {DIMENSIONS_MAX}, there are {len(entries)}")
-    scope.dimensions = tuple(entries)
+def _dimensions(value: Value, others: Value, scope: Scope) -> tuple[Dimension, ...]:
+    entries, audiences = _mapping(value, "dimensions", None), _mapping(others, "audiences", None)
+    count = len(entries) + len(audiences)
+    if not 1 <= count <= DIMENSIONS_MAX:
+        path = "audiences" if audiences else "dimensions"
+        raise DefinitionError(path, f"must be 1 to {DIMENSIONS_MAX}, with the others, there are {count}")
+    scope.dimensions = (*entries, *(f"{AUDIENCE}{name}" for name in audiences))
     scope.segments = {name: _segment_names(entry) for name, entry in entries.items() if _is_rules(entry)}
-    dimensions = tuple(_dimension(name, entry, scope) for name, entry in entries.items())
+    scope.segments |= {f"{AUDIENCE}{name}": (IN,) for name in audiences}
+    dimensions = (
+        *(_dimension(name, entry, scope) for name, entry in entries.items()),
+        *(_audience(name, entry, scope) for name, entry in audiences.items()),
+    )
     evaluation_order(dimensions)  # refuses a circle
     clusters = [dimension.name for dimension in dimensions if dimension.kind == CLUSTER]
     if len(clusters) > 1:
@@ -158,11 +168,31 @@ def _dimension(name: str, value: Value, scope: Scope) -> Dimension:
         raise DefinitionError(f"{path}.segments", f"must be a list of 1 to {SEGMENTS_MAX} segments")
     dwell = _days_ms(entry.get("dwell_days", 0), f"{path}.dwell_days", 0.0)
     parsed = tuple(_segment(s, f"{path}.segments[{i}]", scope, dwell) for i, s in enumerate(segments))
+    cooldowns = [_cooldown_ms(one, f"{path}.segments[{i}]") for i, one in enumerate(segments)]
+    if len(segments) > 1 and any(cooldowns):
+        raise DefinitionError(
+            f"{path}.segments", "a row keeps when the last one was left, not which: cooldown_days only of a single one"
+        )
     names = [segment.name for segment in parsed]
     for i, segment in enumerate(names):
         if segment in names[:i]:
             raise DefinitionError(f"{path}.segments[{i}].name", f"{segment!r} is there twice")
-    return Dimension(name=name, kind=kind, segments=parsed, description=_description(entry, path))
+    return Dimension(
+        name=name, kind=kind, segments=parsed, description=_description(entry, path), cooldown_ms=cooldowns[0]
+    )
+
+
+def _audience(name: str, value: Value, scope: Scope) -> Dimension:
+    """In it or not: a dimension of one segment."""
+    path = f"audiences.{_name(name, 'audiences')}"
+    entry = _mapping(value, path, {"when", "stay", "dwell_days", "cooldown_days", "description"})
+    segment = _segment({**entry, "name": IN}, path, scope, 0)
+    cooldown = _cooldown_ms(entry, path)
+    return Dimension(f"{AUDIENCE}{name}", RULES, (segment,), _description(entry, path), cooldown_ms=cooldown)
+
+
+def _cooldown_ms(entry: Mapping[str, Value], path: str) -> int:
+    return _days_ms(entry.get("cooldown_days", 0), f"{path}.cooldown_days", 0.0)
 
 
 def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
@@ -178,7 +208,7 @@ def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
 
 
 def _segment(value: Value, path: str, scope: Scope, dwell_ms: int) -> Segment:
-    entry = _mapping(value, path, {"name", "when", "stay", "dwell_days", "description"})
+    entry = _mapping(value, path, {"name", "when", "stay", "dwell_days", "cooldown_days", "description"})
     for needed in ("name", "when"):
         if needed not in entry:
             raise DefinitionError(path, f"has no {needed}")

@@ -15,7 +15,7 @@ from stream.errors import SegstreamError
 MARKDOWN = (".md", ".markdown")
 SHIPPED = "shipped definitions"
 _FENCE = re.compile(r"^(?P<indent>[ ]*)```ya?ml[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
-_HAS_DIMENSIONS = re.compile(r"^[ ]*dimensions:", re.MULTILINE)
+_HAS_DIMENSIONS = re.compile(r"^[ ]*(?:dimensions|audiences):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def snippets_of(file: str) -> list[Snippet]:
     found = list(_fenced(text))
     if not found:
         raise SegstreamError(
-            f"{file} holds no definitions", "put them in a ```yaml fence with a `dimensions:` key, or give a YAML file"
+            f"{file} holds no definitions", "put them in a ```yaml fence with `dimensions:` or `audiences:`, or give a YAML file"
         )
     return found
 

@@ -147,6 +147,8 @@ def dimensions(draw: st.DrawFn) -> dict[str, Any]:
             made[-1]["dwell_days"] = draw(st.sampled_from([0, 0.5, 3, 40]))
     if draw(st.booleans()):
         made.append({"name": "rest", "when": "always"})
+    if len(made) == 1 and draw(st.booleans()):
+        made[0]["cooldown_days"] = draw(st.sampled_from([0.5, 3, 40]))
     return {"segments": made}
 
 

@@ -35,8 +35,9 @@ def answers(core: Core, slot: int, now: int) -> list[int]:
     for d, dimension in enumerate(core.judge.definitions.dimensions):
         current = int(row.segment[d])
         held = dimension.kind == CLUSTER
-        if not held and current:
-            held = now < number(row, SINCE_TIMES + d) + dimension.segments[current - 1].dwell_ms
+        since = number(row, SINCE_TIMES + d)
+        if not held and (current or since):
+            held = now < since + (dimension.segments[current - 1].dwell_ms if current else dimension.cooldown_ms)
         found.append(current if held else answer(plan, d, current, WORK.truth, WORK.stack))
     return found
 
@@ -99,8 +100,8 @@ def test_a_change_says_what_the_outlook_says(data: st.DataObject) -> None:
 
 @settings(max_examples=80)
 @given(st.data())
-def test_nobody_leaves_before_the_dwell(data: st.DataObject) -> None:
-    """A segment with a minimum dwell is left no earlier than that after it was entered."""
+def test_nobody_leaves_before_the_dwell_nor_returns_before_the_cooldown(data: st.DataObject) -> None:
+    """A segment with a minimum dwell is left no earlier than that; one with a cooldown entered again no earlier."""
     core = played(data)
     core.tick(int(core.rows.decided_ms.max()) + 100 * DAY_MS)
     entered: dict[tuple[int, int], int] = {}
@@ -109,6 +110,8 @@ def test_nobody_leaves_before_the_dwell(data: st.DataObject) -> None:
         dimension = core.judge.definitions.dimensions[key[1]]
         if change.previous > 0 and dimension.kind != CLUSTER:
             assert change.decided_ms >= entered[key] + dimension.segments[change.previous - 1].dwell_ms
+        elif key in entered and dimension.kind != CLUSTER:
+            assert change.decided_ms >= entered[key] + dimension.cooldown_ms
         entered[key] = int(change.decided_ms)
         assert change.valid_until_ms > change.decided_ms
 

@@ -32,6 +32,7 @@ def condition(when: Any) -> Any:
         },
         attributes=ATTRIBUTES,
         categories=["shoes"],
+        audiences={"vip": {"when": "spend >= 1000"}},
     )
     return parse(made).dimensions[0].segments[0].enter
 

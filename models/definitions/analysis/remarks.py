@@ -48,7 +48,7 @@ def remarks_on(definitions: Definitions, steps: int = STEPS_MAX) -> list[Remark]
 
 
 def _of_dimension(dimension: Dimension, prover: Prover) -> Iterator[Remark]:
-    segments, path = dimension.segments, f"dimensions.{dimension.name}"
+    segments, path = dimension.segments, dimension.path
     for i, segment in enumerate(segments):
         place = f"{path}.segments[{i}]"
         if not prover.can_hold((segment.enter, True)):
