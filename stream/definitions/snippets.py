@@ -48,7 +48,8 @@ def snippets_of(file: str) -> list[Snippet]:
     found = list(_fenced(text))
     if not found:
         raise SegstreamError(
-            f"{file} holds no definitions", "put them in a ```yaml fence with `dimensions:` or `audiences:`, or give a YAML file"
+            f"{file} holds no definitions",
+            "put them in a ```yaml fence with a `dimensions:` or `audiences:` key, or give a YAML file",
         )
     return found
 
