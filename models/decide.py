@@ -43,8 +43,8 @@ def decide(
     counters[DECISIONS] += 1
     judge(row, now, plan, model, work.values, work.truth)
     first = filled
-    for i in range(len(plan.order)):
-        d = plan.order[i]
+    for i in range(len(plan.dimensions)):
+        d = plan.dimensions[i].turn
         current = int(row.segment[d])
         if plan.dimensions[d].is_cluster:
             if not look:

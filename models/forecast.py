@@ -7,6 +7,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.places import number
+from models.customers.row import DIMENSIONS_MAX
 from models.definitions.evaluate import answer, dimension_deadline, held_until, judge_dimension, tell
 
 STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
@@ -56,34 +57,36 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
     """As forecast, of a dimension that hangs on others: these go through their own changes meanwhile."""
     plan, model = rules.plan, rules.model[0]
     first, last = plan.dimensions[d].chain[0], plan.dimensions[d].chain[1]
+    codes = work.values_before[:DIMENSIONS_MAX]  # nothing else is in them now; segments, and until when they are held
+    held = work.values_before[DIMENSIONS_MAX : 2 * DIMENSIONS_MAX]
     for i in range(first, last):
-        j = plan.chains[i]
-        work.codes_ahead[j] = row.segment[j]
-        work.ends_ahead[j] = held_until(plan, j, int(row.segment[j]), number(row, r.SINCE_TIMES + j))
+        j = plan.used[i]
+        codes[j] = row.segment[j]
+        held[j] = held_until(plan, j, int(row.segment[j]), number(row, r.SINCE_TIMES + j))
         judge_dimension(row, now, plan, model, j, work.values_ahead, work.truth_ahead)
     t = now
     for _ in range(STEPS_MAX):
         at = r.NEVER_MS
         for i in range(first, last):
-            j = plan.chains[i]
+            j = plan.used[i]
             at = min(at, dimension_deadline(row, t, plan, model, j, work.values_ahead))
-            if work.ends_ahead[j] > t:
-                at = min(at, work.ends_ahead[j])
+            if held[j] > t:
+                at = min(at, int(held[j]))
         if at >= leaves:
             return leaves, UNKNOWN
         for i in range(first, last):
-            judge_dimension(row, at, plan, model, plan.chains[i], work.values_ahead, work.truth_ahead)
+            judge_dimension(row, at, plan, model, plan.used[i], work.values_ahead, work.truth_ahead)
         for i in range(first, last):
-            tell(plan, plan.chains[i], work.codes_ahead[plan.chains[i]], work.values_ahead, work.truth_ahead)
+            tell(plan, plan.used[i], int(codes[plan.used[i]]), work.values_ahead, work.truth_ahead)
         for i in range(first, last):
-            j = plan.chains[i]
-            new = answer(plan, j, work.codes_ahead[j], work.truth_ahead, work.stack)
-            if new == work.codes_ahead[j] or at < work.ends_ahead[j]:
+            j = plan.used[i]
+            new = answer(plan, j, int(codes[j]), work.truth_ahead, work.stack)
+            if new == codes[j] or at < held[j]:
                 continue
             if j == d:
                 return at, new
-            work.codes_ahead[j] = new
-            work.ends_ahead[j] = held_until(plan, j, new, at)
+            codes[j] = new
+            held[j] = held_until(plan, j, new, at)
             tell(plan, j, new, work.values_ahead, work.truth_ahead)
         t = at
     return t, UNKNOWN

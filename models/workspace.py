@@ -50,8 +50,6 @@ class Workspace(NamedTuple):
     truth_before: NDArray[np.bool_]
     values_ahead: NDArray[np.float64]
     truth_ahead: NDArray[np.bool_]
-    codes_ahead: NDArray[np.int64]  # of each dimension, its segment and
-    ends_ahead: NDArray[np.int64]  # the end of its dwell, while a forecast is made
     stack: NDArray[np.bool_]
     raw: NDArray[np.float64]
     raw_before: NDArray[np.float64]
@@ -73,8 +71,6 @@ def workspace() -> Workspace:
         truth_before=flags[1],
         values_ahead=numbers[2],
         truth_ahead=flags[2],
-        codes_ahead=np.zeros(DIMENSIONS_MAX, np.int64),
-        ends_ahead=np.zeros(DIMENSIONS_MAX, np.int64),
         stack=np.zeros(STACK_MAX, np.bool_),
         raw=np.zeros(width),
         raw_before=np.zeros(width),

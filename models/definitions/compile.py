@@ -28,17 +28,15 @@ DIMENSION = np.dtype(
         ("review_ms", "i8"),
         ("dwell_ms", "i8"),  # of clusters; segments have their own
         ("cooldown_ms", "i8"),  # of a single segment
-        ("chain", "i8", (2,)),  # [from, to) in `chains`: the dimensions it hangs on, in order, and itself
-        ("readers", "i8", (2,)),  # [from, to) in `readers`: the terms that hang on it
+        ("turn", "i8"),  # which dimension is judged in this place: each after those it hangs on
+        ("chain", "i8", (2,)),  # [from, to) in `used`: the dimensions it hangs on, in the order of turns, and itself
+        ("readers", "i8", (2,)),  # [from, to) in `used`: the terms that hang on it
     ]
 )
 
 
 class Plan(NamedTuple):
-    """Definitions as the kernel reads them. `used` lists, for each dimension, the terms it depends on.
-
-    `order` is that in which dimensions are judged: each after those it hangs on.
-    """
+    """Definitions as the kernel reads them. `used` has the lists that dimensions point to: an array less is cheaper."""
 
     readings: NDArray[np.void]
     terms: NDArray[np.void]
@@ -46,9 +44,6 @@ class Plan(NamedTuple):
     segments: NDArray[np.void]
     dimensions: NDArray[np.void]
     used: NDArray[np.int64]
-    order: NDArray[np.int64]
-    chains: NDArray[np.int64]
-    readers: NDArray[np.int64]
 
 
 class _Writer:
@@ -95,9 +90,9 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         used.extend(_terms_of(dimension, writer.places))
         dimensions.append(
             ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
-             dimension.review_ms, dimension.dwell_ms, dimension.cooldown_ms, (0, 0), (0, 0))
+             dimension.review_ms, dimension.dwell_ms, dimension.cooldown_ms, 0, (0, 0), (0, 0))
         )  # fmt: skip
-    order, chains, readers = _dependencies(definitions, writer.terms, dimensions)
+    _add_dependencies(definitions, writer.terms, dimensions, used)
     plan = Plan(
         readings=_records(list(writer.readings), READING),
         terms=_records([_term_record(term, writer.readings) for term in writer.terms], TERM),
@@ -105,27 +100,22 @@ def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
         segments=_records(segments, SEGMENT),
         dimensions=_records(dimensions, DIMENSION),
         used=np.array(used or [0], np.int64),
-        order=np.array(order, np.int64),
-        chains=np.array(chains, np.int64),
-        readers=np.array(readers or [0], np.int64),
     )
     return plan, tuple(writer.terms)
 
 
-def _dependencies(
-    definitions: Definitions, terms: Sequence[Term], dimensions: list[tuple[Any, ...]]
-) -> tuple[list[int], list[int], list[int]]:
-    """(order, chains, readers), whose spans are written into the records of `dimensions`."""
+def _add_dependencies(
+    definitions: Definitions, terms: Sequence[Term], dimensions: list[tuple[Any, ...]], used: list[int]
+) -> None:
+    """Write turn, chain and readers into the records of `dimensions`, and what they list into `used`."""
     order = evaluation_order(definitions.dimensions)
-    chains: list[int] = []
-    readers: list[int] = []
     for d, record in enumerate(dimensions):
         above = ancestors(definitions.dimensions, d)
-        first, first_reader = len(chains), len(readers)
-        chains.extend(one for one in order if one == d or one in above)
-        readers.extend(k for k, term in enumerate(terms) if term.feature.kind == ANSWER and term.feature.source == d)
-        dimensions[d] = (*record[:-2], (first, len(chains)), (first_reader, len(readers)))
-    return order, chains, readers
+        first = len(used)
+        used.extend(one for one in order if one == d or one in above)
+        first_reader = len(used)
+        used.extend(k for k, term in enumerate(terms) if term.feature.kind == ANSWER and term.feature.source == d)
+        dimensions[d] = (*record[:-3], order[d], (first, first_reader), (first_reader, len(used)))
 
 
 def _records(values: Sequence[Any], dtype: np.dtype[np.void]) -> NDArray[np.void]:

@@ -68,7 +68,7 @@ def tell(plan: Any, d: int, code: int, values: Any, truth: Any) -> None:
     """Let the terms that hang on dimension d know its answer, before the dimensions that use them are judged."""
     readers = plan.dimensions[d].readers
     for i in range(readers[0], readers[1]):
-        k = plan.readers[i]
+        k = plan.used[i]
         term = plan.terms[k]
         values[term.reading] = float(code)
         truth[k] = compare(values[term.reading], term.op, term.threshold)
