@@ -88,7 +88,9 @@ def _standing(row: Any, now: int, judged: Judge, d: int, work: Workspace, until:
         follows = int(answer(rules.plan, d, code, work.truth, work.stack))
         asked = tuple(_asked(judged, d, s, code, follows, work) for s in range(len(dimension.segments)))
         dwell_ms = dimension.segments[code - 1].dwell_ms if 0 < code <= len(dimension.segments) else 0
-    dwells = code > 0 and since + dwell_ms > now
+        if code == 0 and since:
+            dwell_ms = dimension.cooldown_ms
+    dwells = (code > 0 or dimension.kind != CLUSTER) and since + dwell_ms > now
     return Standing(
         dimension=d,
         code=code,

@@ -59,9 +59,7 @@ def parse(document: Value) -> Definitions:
     scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])))
     return Definitions(
         name=_name(root.get("name", "segments"), "name"),
-        dimensions=_dimensions(
-            root.get("dimensions", {} if "audiences" in root else None), root.get("audiences", {}), scope
-        ),
+        dimensions=_dimensions(root, scope),
         attributes=tuple(scope.attributes.items()),
         categories=scope.categories,
         cuts=cuts_of(root.get("cuts"), "cuts"),
@@ -124,12 +122,15 @@ def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:
     return cuts
 
 
-def _dimensions(value: Value, others: Value, scope: Scope) -> tuple[Dimension, ...]:
-    entries, audiences = _mapping(value, "dimensions", None), _mapping(others, "audiences", None)
-    count = len(entries) + len(audiences)
-    if not 1 <= count <= DIMENSIONS_MAX:
-        path = "audiences" if audiences else "dimensions"
-        raise DefinitionError(path, f"must be 1 to {DIMENSIONS_MAX}, with the others, there are {count}")
+def _dimensions(root: Mapping[str, Value], scope: Scope) -> tuple[Dimension, ...]:
+    given = [key for key in ("dimensions", "audiences") if key in root] or ["dimensions"]
+    found = {key: _mapping(root.get(key), key, None) for key in given}
+    count = sum(len(one) for one in found.values())
+    for key, one in found.items():
+        if not one or count > DIMENSIONS_MAX:
+            both = " with the others" if len(found) > 1 else ""
+            raise DefinitionError(key, f"must be 1 to {DIMENSIONS_MAX}{both}, there are {count}")
+    entries, audiences = found.get("dimensions", {}), found.get("audiences", {})
     scope.dimensions = (*entries, *(f"{AUDIENCE}{name}" for name in audiences))
     scope.segments = {name: _segment_names(entry) for name, entry in entries.items() if _is_rules(entry)}
     scope.segments |= {f"{AUDIENCE}{name}": (IN,) for name in audiences}

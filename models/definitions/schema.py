@@ -53,6 +53,14 @@ def schema() -> Schema:
                     "propertyNames": name,
                     "additionalProperties": {"anyOf": [{"$ref": "#/$defs/rules"}, {"$ref": "#/$defs/cluster"}]},
                 },
+                "audiences": {
+                    "type": "object",
+                    "description": "a customer is in one or not; as many as dimensions leave room for",
+                    "minProperties": 1,
+                    "maxProperties": DIMENSIONS_MAX,
+                    "propertyNames": name,
+                    "additionalProperties": _audience(),
+                },
                 "budget": {
                     "type": "array",
                     "description": "limits that a backtest holds the document to",
@@ -61,8 +69,9 @@ def schema() -> Schema:
                 },
                 "tests": {"type": "array", "maxItems": cases.CASES_MAX, "items": {"$ref": "#/$defs/case"}},
             },
-            "version", "cuts", "dimensions",
+            "version", "cuts",
         ),
+        "anyOf": [{"required": ["dimensions"]}, {"required": ["audiences"]}],
         "$defs": {
             "rules": _rules(name),
             "cluster": _cluster(),
@@ -106,18 +115,24 @@ def _days(least: float, meaning: str) -> Schema:
     return {"type": "number", "minimum": least, "maximum": language.DAYS_MAX, "description": meaning}
 
 
+def _membership() -> dict[str, Schema]:
+    """What a segment and an audience have in common."""
+    return {
+        "when": {"$ref": "#/$defs/condition", "description": "who enters"},
+        "stay": {"$ref": "#/$defs/condition", "description": "who stays besides those who may enter"},
+        "dwell_days": _days(0, "the least time in a segment"),
+        "cooldown_days": _days(0, "the least time until it is entered again; of a segment without others"),
+        "description": TEXT,
+    }
+
+
+def _audience() -> Schema:
+    return _object(_membership(), "when")
+
+
 def _rules(name: Schema) -> Schema:
     dwell = _days(0, "the least time in a segment")
-    segment = _object(
-        {
-            "name": name,
-            "when": {"$ref": "#/$defs/condition", "description": "who enters"},
-            "stay": {"$ref": "#/$defs/condition", "description": "who stays besides those who may enter"},
-            "dwell_days": dwell,
-            "description": TEXT,
-        },
-        "name", "when",
-    )  # fmt: skip
+    segment = _object({"name": name, **_membership()}, "name", "when")
     segments = {"type": "array", "minItems": 1, "maxItems": language.SEGMENTS_MAX, "items": segment}
     return _object(
         {

@@ -28,7 +28,7 @@ def test_an_audience_is_a_dimension_of_one_segment() -> None:
 @pytest.mark.parametrize(
     ("path", "faulty", "words"),
     [
-        ("dimensions", made(), "must be 1 to 16"),
+        ("audiences", made(), "must be 1 to 16"),
         ("audiences", {**made(), "audiences": []}, "must be a mapping"),
         ("audiences", made(**{f"a{i}": {"when": "always"} for i in range(DIMENSIONS_MAX + 1)}), "there are 17"),
         ("audiences", made(Vip={"when": "always"}), "no name"),
