@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from models.cases.play import Played
-from models.definitions.dependencies import terms_of
-from models.definitions.document import CLUSTER, Condition, Definitions, Not, Term
+from models.definitions.dependencies import evaluation_order, terms_of
+from models.definitions.document import CLUSTER, Condition, Definitions, Dimension, Not, Term
 from models.definitions.words import written
-from models.features.catalogue import COUNT
+from models.features.catalogue import ANSWER, COUNT
 
 Place = tuple[str, str]  # dimension and segment
 
@@ -57,9 +57,14 @@ class Coverage:
 def coverage_of(definitions: Definitions) -> Coverage:
     """The coverage of a document before any case."""
     coverage = Coverage()
+    for d in evaluation_order(definitions.dimensions):
+        first = definitions.dimensions[d].segments[:1]
+        coverage.for_good |= {
+            (definitions.dimensions[d].name, one.name)
+            for one in first
+            if _only_rises(one.stay, definitions.dimensions, coverage.for_good)
+        }
     for dimension in definitions.dimensions:
-        if dimension.segments and _only_rises(dimension.segments[0].stay):
-            coverage.for_good.add((dimension.name, dimension.segments[0].name))
         for segment in dimension.segments:
             place = (dimension.name, segment.name)
             coverage.segments.append(place)
@@ -68,8 +73,11 @@ def coverage_of(definitions: Definitions) -> Coverage:
     return coverage
 
 
-def _only_rises(condition: Condition) -> bool:
+def _only_rises(condition: Condition, dimensions: Sequence[Dimension], for_good: set[Place]) -> bool:
     """Whether it holds for ever once it holds: counts never fall. The first such segment keeps its customers."""
     if isinstance(condition, Term):
+        if condition.feature.kind == ANSWER:
+            place = (dimensions[condition.feature.source].name, condition.text)
+            return condition.op == "==" and place in for_good
         return condition.feature.kind == COUNT and condition.op in (">=", ">")
-    return not isinstance(condition, Not) and all(_only_rises(part) for part in condition.parts)
+    return not isinstance(condition, Not) and all(_only_rises(part, dimensions, for_good) for part in condition.parts)

@@ -97,7 +97,7 @@ PIECES = ("", ":", "\n", "- ", "{", "]", "'", "&a ", "*a", "!x ", "\0", "\t", "#
 def spoilt() -> Iterator[tuple[str, str, int, str]]:
     """(id, text, line of the fault, words of the message) of each line of the gallery that can be wrong."""
     kinds = itertools.cycle(CONDITIONS)
-    for name in gallery_names():
+    for name in sorted({*gallery_names()} - {"shipped"}):  # whose size would only take time
         lines = gallery_text(name).splitlines()
         for i, line in enumerate(lines):
             condition, named = CONDITION.match(line), NAME.match(line)

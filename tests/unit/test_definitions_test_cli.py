@@ -11,7 +11,8 @@ import pytest
 
 from models.definitions.language import parse
 from stream.cli import main
-from stream.codec.definitions import check, load, plain, shipped_text
+from stream.codec.definitions import check, gallery_names, load, plain, shipped_text
+from tests.house.tree import REPO
 from tests.unit.test_definitions_cli import GOOD
 
 CASES = """\
@@ -48,6 +49,13 @@ def test_the_shipped_definitions_pass_and_everything_is_covered(capsys: pytest.C
     assert entered.strip() == f"{sum(segments)} segments: {sum(segments)} entered, {sum(segments)} left"
     count = int(seen.split()[0])
     assert seen.strip() == f"{count} comparisons: {count} seen true, {count} seen false"
+
+
+@pytest.mark.parametrize("name", gallery_names())
+def test_the_gallery_passes_and_is_covered(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it lies there, each with its cases beside it."""
+    file = REPO / "models" / "definitions" / "gallery" / f"{name}.yaml"
+    assert main(["definitions", "test", str(file), "--covered"]) == 0, capsys.readouterr().out
 
 
 def test_cases_in_the_file_and_in_the_file_beside_it_are_played(
