@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 from models.customers.row import DAY_MS
+from models.health import ratio
 from stream.backtest.compare import Comparison, figures_of
 from stream.backtest.result import Result
 from stream.errors import SegstreamError
@@ -119,9 +120,9 @@ def _of_segment(result: Result, limit: Limit) -> float:
     return {
         "size": float(size),
         "share": float(own.get("share") or 0),
-        "spend_share": float(own.get("spend") or 0) / spend if spend else 0.0,
+        "spend_share": ratio(own.get("spend") or 0, spend) or 0.0,
         "entries_per_day": entries / days,
-        "flap_rate": float(own.get("flaps") or 0) / max(entries, 1),
+        "flap_rate": ratio(own.get("flaps") or 0, entries) or 0.0,
         "stay_days": float(own.get("stay_days") or 0),
     }[limit.measure]
 

@@ -13,7 +13,7 @@ from models.customers.row import DAY_MS
 from models.definitions.document import CLUSTER, Definitions
 from models.engine import UNASSIGNED
 from models.events import MINOR_PER_MAJOR
-from models.workspace import DECISIONS, DUPLICATES, LATE_EVENTS, SUPPRESSED
+from models.workspace import DECISIONS, DUPLICATES, HELD, LATE_EVENTS, SUPPRESSED
 from stream.backtest.fitted import Fit
 from stream.backtest.partition_run import Customers
 from stream.backtest.periods import Calendar
@@ -153,6 +153,7 @@ class Result:
             "late": int(counters[LATE_EVENTS]),
             "duplicates": int(counters[DUPLICATES]),
             "suppressed": int(counters[SUPPRESSED]),
+            "held": int(counters[HELD]),
             "misfits": dict(sorted(self.fit.misfits.items())),
             "inputs": [{"name": one.name, "bytes": one.size_bytes, "digest": one.digest} for one in self.inputs],
             "complete": self.complete,

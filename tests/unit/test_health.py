@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.health import Course, Everybody, flapping, health
+from models.health import Course, Everybody, flapping, health, ratio
 from stream.backtest.partition_run import Variant
 from stream.backtest.reading import FileSource
 from stream.backtest.run import backtest
@@ -30,8 +30,13 @@ from stream.metrics.catalogue import HEALTH
 from stream.settings import Settings
 from stream.simulate import events
 from stream.subscriber import View
+from stream.worker.census import NOTHING, Census
+from stream.worker.replica import Replica
+from stream.worker.standing import standing
+from stream.worker.verification import documents_of
 from tests.golden.recording import CHANGES, SETTINGS
 from tests.house.tree import REPO
+from tests.still import StillLog
 from tests.unit.test_verification import lived
 
 DAY_MS = 86_400_000
@@ -172,7 +177,7 @@ def test_the_year_in_the_documents_is_that_of_the_report() -> None:
 
 def test_live_is_read_from_rows_and_published_changes() -> None:
     """After a crash with a journal ahead of its checkpoint: members are those that a subscriber knows, and entries
-    those that were published.
+    those that were published. A worker's gauges say the same.
     """
     log = lived(then_die=True)
     customers, outcome, first_ms, last_ms = asyncio.run(standing_in(log, SETTINGS))
@@ -185,11 +190,28 @@ def test_live_is_read_from_rows_and_published_changes() -> None:
             entries[key] = entries.get(key, 0) + 1
     found = health_of(customers, outcome, first_ms, last_ms)
     assert found.customers == len(view)
+    sizes = counted(log)
     for dimension in found.dimensions:
         for one in dimension.segments:
             members = sum(view.segments(who).get(dimension.dimension) == one.segment for who in view.customers())
             known = dimension.dimension != "behaviour"  # the unassigned of clusters are in no change
             assert not known or one.customers == members
+            gauges = sizes.get((dimension.dimension, one.segment), NOTHING).tolist()
+            assert gauges[:2] == [one.customers, round(one.revenue * 100)]
+            assert one.email_response == ratio(gauges[3], gauges[2])
             assert not known or round(one.entries_per_day * (last_ms - first_ms) / DAY_MS) == entries.get(
                 (dimension.dimension, one.segment), 0
             )
+
+
+def counted(log: StillLog) -> dict[tuple[str, str], Any]:
+    """What a worker's census counts of the same log, some rows at a time."""
+
+    async def replica() -> Replica:
+        return await standing(log, SETTINGS, 0, await documents_of(log, SETTINGS))
+
+    census, engine = Census(), asyncio.run(replica()).engine
+    assert engine is not None
+    while not census.sizes:
+        census.advance(engine)
+    return census.sizes
