@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from stream.cli.commands import COMMANDS
 from stream.kafka.client import REQUEST_SIZE_MAX_BYTES
-from stream.metrics.catalogue import CATALOGUE, PREFIX
+from stream.metrics.catalogue import CATALOGUE, HEALTH, PREFIX
 from stream.settings import FILE_SUFFIX, Settings, variables
 from tests.house.tree import REPO
 
@@ -170,15 +170,15 @@ def test_the_dashboard_shows_metrics_of_the_catalogue() -> None:
 
 
 def series() -> set[str]:
-    """Every name that a worker's scrape can hold."""
-    kinds = {metric.name: metric.kind for metric in CATALOGUE}
+    """Every name that a worker's scrape, or the file of a nightly look at health, can hold."""
+    kinds = {metric.name: metric.kind for metric in (*CATALOGUE, *HEALTH)}
     return set(kinds) | {name + part for name, kind in kinds.items() if kind == "histogram" for part in HISTOGRAM_PARTS}
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_alerts_ask_for_what_there_is(rule: dict[str, Any]) -> None:
     """Series of the catalogue, brackets that close, labels that metrics have, settings that exist."""
-    labels = {metric.name: {label.name for label in metric.labels} for metric in CATALOGUE}
+    labels = {metric.name: {label.name for label in metric.labels} for metric in (*CATALOGUE, *HEALTH)}
     used = set(re.findall(rf"{PREFIX}\w+", rule["expr"]))
     assert used - series() == set()
     assert used or "up{" in rule["expr"]
