@@ -197,8 +197,8 @@ def dimension_health(people: Everybody, course: Course) -> DimensionHealth:
     shown = counted & ((np.bincount(course.codes, minlength=len(counted)) > 0) | (not course.zero_counts))
     segments = [_segment(people, course, code, latest.get(code), standing) for code in np.flatnonzero(shown).tolist()]
     entries = int(course.flows[:, counted].sum())
-    flap_rate = ratio(int(course.flaps.sum()), entries)
-    stability = float(parts[-1].sum()) if parts else None
+    flap_rate = ratio(int(course.flaps[counted].sum()), entries)
+    stability = float(parts[-1].sum()) if parts and counted.sum() > 1 else None  # one segment alone has all
     return DimensionHealth(
         dimension=course.name,
         segments=segments,

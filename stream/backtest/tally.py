@@ -18,6 +18,7 @@ from models.definitions.document import CLUSTER, Definitions
 
 CLUSTER_IDS_MAX = 256  # cluster ids told apart; a model a month uses them up in decades
 FLAP_MS = 7 * DAY_MS  # back within a week in the segment that was left: a flap
+AUDIENCE_CODES = 2  # of a dimension with one segment: in it, or not; to be out is a stay like any other
 MINUTE_MS = 60_000
 ROWS_FIRST = 1024  # customers that there is room for at first
 
@@ -63,8 +64,9 @@ def _count(
             sizes[day, old] -= 1
             stays[old] += 1
             stay_ms[old] += now - since[slot, d]
-            if before[slot, d] == change.segment and now - since[slot, d] < FLAP_MS:
-                flaps[new] += 1
+        out = change.previous == 0 and ends[d] - first[d] == AUDIENCE_CODES
+        if (change.previous > 0 or out) and before[slot, d] == change.segment and now - since[slot, d] < FLAP_MS:
+            flaps[new] += 1
         before[slot, d] = change.previous
         since[slot, d] = now
         if len(entered) > 0:

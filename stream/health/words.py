@@ -46,10 +46,11 @@ def _dimension(one: DimensionHealth) -> list[str]:
         shift = f", {one.shift}" if one.shift else ""
         moved = f"; shares over {one.period_days} days: index {one.stability:.3f}{shift}"
     noisy = f" ({one.flapping.upper()})" if one.flapping else ""
+    flaps = "" if one.flap_rate is None else f"; flaps {_percent(one.flap_rate)}{noisy}"
     lines = [
         "",
         *table([head, *(_row(segment) for segment in one.segments)], markdown=False),
-        f"  {one.covered:.1%} of the customers have a segment; flaps {_percent(one.flap_rate)}{noisy}{moved}",
+        f"  {one.covered:.1%} of the customers have a segment{flaps}{moved}",
     ]
     for segment in one.segments:
         told = ", ".join(

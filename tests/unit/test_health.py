@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.changes import CHANGE
+from models.definitions.language import parse
 from models.health import Course, Everybody, flapping, health, ratio
 from stream.backtest.partition_run import Variant
 from stream.backtest.reading import FileSource
 from stream.backtest.run import backtest
+from stream.backtest.tally import Tally
 from stream.cli import main
 from stream.cli.past import task_of
-from stream.codec.definitions import load
+from stream.codec.definitions import load, shipped_text
+from stream.codec.definitions import plain as plain_yaml
 from stream.codec.plain_json import encode
 from stream.health.exposition import exposition
 from stream.health.live import standing_in
@@ -112,6 +117,22 @@ def test_small_and_restless_segments_fail_by_their_number() -> None:
     assert [(one.name, one.number) for one in found[0].failed] == [("substantial", 0.0)]
     assert ("actionable", 0.333333) in [(one.name, one.number) for one in found[1].failed]
     assert [flapping(rate) for rate in (None, 0.0499, 0.05, 0.2999, 0.3)] == ["", "", "warning", "warning", "alarm"]
+
+
+def test_who_enters_an_audience_again_within_a_week_flaps() -> None:
+    """In, out after a day, in again a day later: one flap of two entries; a month later it is none. No index of one."""
+    text = shipped_text().split("dimensions:")[0] + "dimensions: {vip: {segments: [{name: in, when: orders >= 1}]}}"
+    tally = Tally(parse(plain_yaml(text)), NOW_MS, keep_entries=False)
+    moves = [(0, 1, 0), (1, 0, 1), (0, 1, 2), (1, 0, 3), (0, 1, 40)]
+    changes = np.zeros(len(moves), CHANGE)
+    for name, column in zip(("previous", "segment", "decided_ms"), np.array(moves).T, strict=True):
+        changes[name] = NOW_MS + column * DAY_MS if name == "decided_ms" else column
+    tally.add(changes, 1)
+    assert tally.totals.flaps.tolist() == [2, 1]
+    one = replace(course([1] * 10), names=["none", "in"], flaps=tally.totals.flaps, flows=tally.totals.flows,
+                  sizes=np.tile([0, 10], (100, 1)), stay_days=np.full(2, math.nan))  # fmt: skip
+    found = health(people(), [one]).dimensions[0]
+    assert (found.flap_rate, found.segments[0].flap_rate, found.stability) == (0.333333, 0.333333, None)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 10**6)), min_size=1, max_size=60))
