@@ -51,10 +51,13 @@ class Judge:
             return f"cluster-{code}" if code else UNASSIGNED
         return entry.segments[code - 1].name if code else None
 
-    def label(self, cluster: int) -> str | None:
-        """The readable name of a cluster, if the model gives one."""
+    def label(self, dimension: int, code: int) -> str | None:
+        """The readable name of a cluster, if the model gives one, or of a segment that has an id beside its name."""
+        entry = self.definitions.dimensions[dimension]
+        if entry.kind != CLUSTER:
+            return (entry.segments[code - 1].label or None) if 0 < code <= len(entry.segments) else None
         clusters = self.snapshot.clusters if self.snapshot else ()
-        return next((c.label for c in clusters if c.id == cluster), None)
+        return next((c.label for c in clusters if c.id == code), None)
 
 
 def judge_of(definitions: Definitions, snapshot: Snapshot | None, retention_ms: int = 0) -> Judge:

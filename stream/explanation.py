@@ -67,7 +67,7 @@ def _dimension(subject: Subject, trial: Trial, one: Standing) -> dict[str, Any]:
     leaves = until is not None and until == leaves_ms(subject.row[0], judge.rules.retention_ms)
     found: dict[str, Any] = {
         "segment": judge.segment_name(d, one.code),
-        "label": judge.label(one.code) if is_cluster else None,
+        "label": judge.label(d, one.code),
         "since": _time(one.since_ms),
         "dwells_until": _time(one.dwells_until_ms),
         "would_be": judge.segment_name(d, one.follows),

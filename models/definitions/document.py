@@ -59,13 +59,17 @@ Condition = Term | All | Any | Not
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named answer of a dimension: how a customer enters it, and what keeps one who is in."""
+    """A named answer of a dimension: how a customer enters it, and what keeps one who is in.
+
+    `name` is what it is known by for ever: the document's `id`, or its `name` when it gives no other.
+    """
 
     name: str
     enter: Condition
     stay: Condition
     dwell_ms: int = 0
     description: str = ""
+    label: str = ""  # the document's `name` when it has an `id` beside it
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,10 +174,11 @@ def _dimension(name: str, value: Value, scope: Scope) -> Dimension:
         raise DefinitionError(
             f"{path}.segments", "a row keeps when the last one was left, not which: cooldown_days only of a single one"
         )
-    names = [segment.name for segment in parsed]
-    for i, segment in enumerate(names):
-        if segment in names[:i]:
-            raise DefinitionError(f"{path}.segments[{i}].name", f"{segment!r} is there twice")
+    ids = [segment.name for segment in parsed]
+    for key, names in (("name", [segment.label or segment.name for segment in parsed]), ("id", ids)):
+        for i, segment in enumerate(names):
+            if segment in names[:i]:
+                raise DefinitionError(f"{path}.segments[{i}].{key}", f"{segment!r} is there twice")
     return Dimension(
         name=name, kind=kind, segments=parsed, description=_description(entry, path), cooldown_ms=cooldowns[0]
     )
@@ -209,7 +210,7 @@ def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
 
 
 def _segment(value: Value, path: str, scope: Scope, dwell_ms: int) -> Segment:
-    entry = _mapping(value, path, {"name", "when", "stay", "dwell_days", "cooldown_days", "description"})
+    entry = _mapping(value, path, {"id", "name", "when", "stay", "dwell_days", "cooldown_days", "description"})
     for needed in ("name", "when"):
         if needed not in entry:
             raise DefinitionError(path, f"has no {needed}")
@@ -218,7 +219,10 @@ def _segment(value: Value, path: str, scope: Scope, dwell_ms: int) -> Segment:
         stay = Any((enter, _condition(entry["stay"], f"{path}.stay", scope, 1)))
     if "dwell_days" in entry:
         dwell_ms = _days_ms(entry["dwell_days"], f"{path}.dwell_days", 0.0)
-    return Segment(_name(entry["name"], f"{path}.name"), enter, stay, dwell_ms, _description(entry, path))
+    name, label = _name(entry["name"], f"{path}.name"), ""
+    if "id" in entry:
+        name, label = _name(entry["id"], f"{path}.id"), name
+    return Segment(name, enter, stay, dwell_ms, _description(entry, path), label)
 
 
 def _condition(value: Value, path: str, scope: Scope, depth: int) -> Condition:

@@ -132,7 +132,8 @@ def _audience() -> Schema:
 
 def _rules(name: Schema) -> Schema:
     dwell = _days(0, "the least time in a segment")
-    segment = _object({"name": name, **_membership()}, "name", "when")
+    known = {**name, "description": "what it is known by for ever, where that is not its name"}
+    segment = _object({"id": known, "name": name, **_membership()}, "name", "when")
     segments = {"type": "array", "minItems": 1, "maxItems": language.SEGMENTS_MAX, "items": segment}
     return _object(
         {

@@ -11,6 +11,7 @@ import typer
 
 from models.definitions.analysis.population import OVERLAP_LEAST, OVERLAP_MAX, SEGMENTS_MAX, SHARE_MIN, Limits
 from models.definitions.analysis.remarks import ERROR, WARNING
+from stream.cli import definitions_life
 from stream.cli.definitions_cases import play_cases
 from stream.cli.past import Stop, files_of_any_schema, task_of
 from stream.cli.progress import share_bar
@@ -22,8 +23,9 @@ from stream.settings import Settings
 if TYPE_CHECKING:
     from models.definitions.document import Definitions, Dimension
 
-app = typer.Typer(help="Check and test a segments.yaml.")
+app = typer.Typer(help="Check and test a segments.yaml, and change what is in force.")
 app.command(name="test")(play_cases)
+definitions_life.register(app)
 
 WIDTH = 100  # of the summary: fits beside an editor
 

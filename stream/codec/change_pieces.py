@@ -67,7 +67,7 @@ def pieces_of(judge: Judge, partition: int) -> Pieces:
     for d, one in enumerate(dimensions):
         for code in range(codes if one.kind == CLUSTER else len(one.segments) + 1):
             names[d, code] = desk.place(text_of(judge.segment_name(d, code)))
-            labels[d, code] = desk.place(text_of(judge.label(code) if one.kind == CLUSTER else None))
+            labels[d, code] = desk.place(text_of(judge.label(d, code)))
     heads = [f',"dimension":{text_of(one.name)},"previous_segment":' for one in dimensions]
     topics = [f'","topic":"{topic}","partition":{partition},"offset":' for topic in TOPICS]
     found: dict[str, Any] = {

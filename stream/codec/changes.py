@@ -94,7 +94,7 @@ class ChangeWriter:
         ).encode()
 
     def _move(self, d: int, previous: int, segment: int) -> str:
-        label = self.judge.label(segment) if segment >= 0 and self._is_cluster[d] else None
+        label = self.judge.label(d, segment) if segment >= 0 else None
         name, was = _named(self.before if segment == REMOVED else self.judge, d, previous)
         if previous >= OF_BEFORE:
             places = [dimension.name for dimension in self.before.definitions.dimensions]

@@ -188,11 +188,6 @@ def _place(tree: Any, path: str) -> tuple[int, int, str]:
     return line + 1, column + 1, way.lstrip(".")
 
 
-def decode_definitions(value: bytes) -> Definitions:
-    """Definitions of a record; raises DefinitionError or ValueError when it is not whole."""
-    return parse(_document(value))
-
-
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """A snapshot's record value."""
     return orjson.dumps(to_document(snapshot))
@@ -200,10 +195,10 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 def decode_snapshot(value: bytes) -> Snapshot:
     """The snapshot of a record; raises ValueError when it is not whole."""
-    return from_document(_document(value))
+    return from_document(document_of(value))
 
 
-def _document(value: bytes) -> Any:
+def document_of(value: bytes) -> Any:
     """A record's JSON, of a size that ours have."""
     if len(value) > FILE_BYTES_MAX:
         raise ValueError(f"larger than {FILE_BYTES_MAX} bytes")
@@ -217,7 +212,7 @@ def encode_approval(name: str) -> tuple[bytes, bytes]:
 
 def decode_model(value: bytes) -> Snapshot | str:
     """A snapshot, or the digest of one that is approved; raises ValueError when the record is neither."""
-    document = _document(value)
+    document = document_of(value)
     if isinstance(document, dict) and "approves" in document:
         name = document["approves"]
         if not isinstance(name, str) or not _DIGEST.fullmatch(name):

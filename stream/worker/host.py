@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from models.events import TOPICS
 from stream.codec import vectors
 from stream.codec.definitions import load
+from stream.codec.enactments import WORKER, Enactment, encode_enactment
 from stream.errors import SegstreamError
 from stream.kafka.feed import Feed
 from stream.kafka.log import KafkaLog
@@ -87,7 +88,7 @@ class Host:
         warm(self._definitions)
 
     async def start(self) -> None:
-        """Connect, read the documents, publish our definitions if they are new."""
+        """Connect, read the documents, publish our definitions."""
         self._log = self._make_log(self._settings)
         self._feed = self._make_feed(self._settings)
         self._document_feed = self._make_feed(self._settings, client_id="documents")
@@ -95,13 +96,26 @@ class Host:
         await self._feed.start()
         await self._document_feed.start()
         await self._read_documents()
-        name = self._definitions.digest.encode()
-        await (await self._log.publish(DEFINITIONS_TOPIC, 0, [(name, self._document)]))
+        await self._publish_definitions()
         self._document_feed.assign({(topic, 0): end for topic, end in self._document_ends.items()})
         self._spawn("feed", self._run_feed())
         self._spawn("documents", self._run_documents())
         self._spawn("look", self._run_look())
         self._started.set()
+
+    async def _publish_definitions(self) -> None:
+        """Publish our own, and put them in force if they are new: what was in force before comes back by hand only."""
+        own, present = self._definitions.digest, self.documents.definitions.digest
+        records = [(own.encode(), self._document)]
+        if self.documents.enacts_own(chosen=bool(self._settings.definitions)):
+            spent = ", ".join(f"{segment!r} of {dimension}" for dimension, segment in self.documents.spent())
+            if spent:
+                logger.error("definitions %s are not put in force: they use ids of retired segments, %s", own, spent)
+            else:
+                records.append(encode_enactment(Enactment(own, self._clock.wall_ms(), WORKER)))
+        elif own != present and self._settings.definitions:
+            logger.warning("definitions %s are in force, not our file's %s, which were before", present, own)
+        await (await self._log.publish(DEFINITIONS_TOPIC, 0, records))
 
     async def _read_documents(self) -> None:
         """Read both document topics to their present ends: a journal may name what came a moment ago."""

@@ -15,7 +15,8 @@ from models.events import TOPICS
 from stream.cli import main
 from stream.cli.commands import app_of
 from stream.codec.block import block_of
-from stream.codec.definitions import check, decode_definitions, load
+from stream.codec.definitions import check, load
+from stream.codec.enactments import decode_record
 from stream.codec.events import REASONS, decode
 from stream.codec.journal import Adopt, Batch, Position
 from stream.metrics.catalogue import CATALOGUE, HEALTH
@@ -244,7 +245,7 @@ def _record(value: dict[str, Any]) -> Any:
 def _change(event: dict[str, Any]) -> dict[str, Any]:
     """The first change that an event leads to in an empty partition."""
     document = load("")[1]
-    replica = Replica(0, Rule(1, 2**60, 10, 86_400_000, 7), lambda _: decode_definitions(document), lambda *_: 0)
+    replica = Replica(0, Rule(1, 2**60, 10, 86_400_000, 7), lambda _: decode_record(document), lambda *_: 0)
     replica.execute(0, Adopt(0, "definitions", "", 0, 0), {})
     kind = TOPICS.index("purchases")
     batch = Batch(0, (Position(kind, 0, 1, 1, 0),), 0, 0)

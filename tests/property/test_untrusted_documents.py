@@ -81,7 +81,7 @@ def test_a_spoilt_model_is_refused_or_judges(data: st.DataObject) -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_a_spoilt_definitions_record_is_refused_or_kept(data: st.DataObject) -> None:
-    """As above; definitions of the topic are kept for recoveries, and never adopted from there."""
+    """As above; definitions of the topic are kept for recoveries, and adopted when an enactment names them."""
     document = shipped_document()
     mutate(data, document)
     for value in json_of(document):

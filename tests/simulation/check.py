@@ -199,6 +199,7 @@ def _changes_lead_to_the_memberships(run: Run, number: int) -> None:
         if view.take_change(number, change) == "applied":
             assert change["previous_segment"] in {there, "unassigned"}, f"{change['event_id']} does not follow {there}"
     assert not view.hole_count, "a chain of changes has a hole"
+    assert engine.judge.definitions == all_documents(run.world).definitions, "not what was put in force last"
     rows = {name: segments_of(engine.table.rows[slot], engine.judge) for name, slot in engine.table.items()}
     agree({name: view.segments(name) for name in rows}, rows)
 

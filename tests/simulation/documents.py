@@ -11,6 +11,7 @@ from models.definitions.document import Definitions
 from models.definitions.language import parse
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.codec.definitions import encode_snapshot, plain, shipped_text
+from stream.codec.enactments import APPLY, Enactment, encode_enactment
 from stream.worker.documents import DEFINITIONS_TOPIC, MODELS_TOPIC, Documents
 from tests.simulation.virtual_time import START_MS
 from tests.simulation.world import World
@@ -52,6 +53,14 @@ def model(version: int) -> bytes:
         next_id=3,
     )
     return encode_snapshot(snapshot)
+
+
+def enact(world: World, path: str) -> None:
+    """Somebody puts definitions in force by hand."""
+    definitions, document = load(path)
+    enactment = encode_enactment(Enactment(definitions.digest, START_MS + world.now_ms(), APPLY))
+    for key, value in ((definitions.digest.encode(), document), enactment):
+        world.shelves[DEFINITIONS_TOPIC, 0].put(key, value, world.now_ms())
 
 
 def all_documents(world: World) -> Documents:

@@ -50,6 +50,7 @@ class Scenario:
     customers: int
     models_at_s: tuple[float, ...]  # a model comes at each of these times, perhaps after everything else
     rollout_at_s: float  # workers that start later bring other definitions
+    edits_at_s: tuple[float, ...]  # somebody puts the other definitions in force at each of these times, in turn
     at_steps: tuple[StepFault, ...]
     timed: tuple[TimedFault, ...]
 
@@ -81,6 +82,12 @@ def scenario_of(seed: int) -> Scenario:
         customers=chance.randint(3, 10),
         models_at_s=tuple(chance.uniform(0.0, FAULTS_UNTIL_S) for _ in range(chance.randint(0, 2))),
         rollout_at_s=chance.choice((99.0, 99.0, 0.5, 1.5)),
+        edits_at_s=_edits(random.Random(f"edits of {seed}")),
         at_steps=tuple(at_steps),
         timed=tuple(sorted(timed, key=lambda fault: fault.at_s)),
     )
+
+
+def _edits(chance: random.Random) -> tuple[float, ...]:
+    """Of half of the seeds none: then a rollout is the only way that definitions change."""
+    return tuple(sorted(chance.uniform(0.2, FAULTS_UNTIL_S) for _ in range(chance.choice((0, 0, 1, 2, 3)))))

@@ -14,7 +14,8 @@ from models import engine
 from models.clusters.snapshot import Snapshot
 from models.definitions.document import Definitions
 from models.engine import Judge, judge_of
-from stream.codec.definitions import decode_definitions, decode_model
+from stream.codec.definitions import decode_model
+from stream.codec.enactments import decode_record
 from stream.worker import checkpoint, documents, host, inputs, markers, partition, replica
 from tests.simulation.documents import load
 
@@ -44,7 +45,7 @@ SCALED: tuple[tuple[Any, str, Any], ...] = (
     (replica, "judge_of", _judge_of),
     (checkpoint, "judge_of", _judge_of),
     (documents, "judge_of", _judge_of),
-    (documents, "decode_definitions", cache(decode_definitions)),
+    (documents, "decode_record", cache(decode_record)),
     (documents, "decode_model", cache(decode_model)),
 )
 

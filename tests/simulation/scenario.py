@@ -9,7 +9,7 @@ from models.events import TOPICS
 from stream.worker.documents import MODELS_TOPIC
 from stream.worker.partition import Partition
 from tests.simulation.bounds import Peaks
-from tests.simulation.documents import model
+from tests.simulation.documents import SECOND, enact, model
 from tests.simulation.faults import FAULTS_UNTIL_S, Scenario, scenario_of
 from tests.simulation.group import Group
 from tests.simulation.process import register
@@ -58,6 +58,8 @@ async def _live_through(run: Run, make: type[Partition]) -> None:
     run.sent = send_everything(world, scenario, loop.call_at)
     for version, at_s in enumerate(sorted(scenario.models_at_s), 1):
         loop.call_at(at_s, world.shelves[MODELS_TOPIC, 0].put, b"", model(version), 0)
+    for turn, at_s in enumerate(scenario.edits_at_s):
+        loop.call_at(at_s, enact, world, "" if turn % 2 else SECOND)
     for fault in scenario.timed:
         loop.call_at(fault.at_s, group.happen, fault)
     for _ in range(scenario.workers):

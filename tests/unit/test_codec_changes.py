@@ -183,7 +183,7 @@ def reference(change: Change, judge: Judge, partition: int, customer_id: str, ad
             "dimension": dimension.name,
             "previous_segment": judge.segment_name(d, change.previous),
             "segment": judge.segment_name(d, change.segment),
-            "label": judge.label(change.segment) if is_cluster else None,
+            "label": judge.label(d, change.segment),
             "definition": judge.definitions.digest,
             "model": judge.model or None,
             "trigger": {
