@@ -16,7 +16,7 @@ from stream.codec.block import Block, block_of
 from stream.codec.definitions import load
 from stream.settings import Settings
 from stream.worker.documents import DEFINITIONS_TOPIC
-from stream.worker.log import Keyed, Log
+from stream.worker.log import Keyed, Log, Several
 from stream.worker.partition import Partition
 from stream.worker.recovery import JournalReader, read_inputs
 from stream.worker.replica import Replica, rule_of
@@ -64,13 +64,13 @@ class StillTransactions:
     def __init__(self, log: StillLog, partition: int) -> None:
         self._log, self._partition = log, partition
 
-    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+    async def write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         """See Transactions.write: all or nothing, and a control record after it."""
         firsts = []
         for topic, records in parts:
             shelf = self._log.shelf(topic, self._partition)
             firsts.append(shelf.end)
-            for key, value in records:
+            for key, value in [one async for one in records] if isinstance(records, AsyncIterator) else records:
                 shelf.put(key, value)
             shelf.end += 1
         return firsts

@@ -18,7 +18,7 @@ from stream.codec.block import Block
 from stream.errors import SegstreamError
 from stream.kafka import client
 from stream.kafka.feed import Feed, Place
-from stream.worker.log import FencedError, Keyed, LogUnavailableError
+from stream.worker.log import FencedError, Keyed, LogUnavailableError, Several
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -284,7 +284,7 @@ class KafkaTransactions:
         self._settings = settings
         self._partition = partition
 
-    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+    async def write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         """See Transactions.write."""
         try:
             async with asyncio.timeout(self._settings.ack_timeout_seconds):
@@ -296,7 +296,7 @@ class KafkaTransactions:
         except (KafkaError, IllegalOperation) as error:
             raise LogUnavailableError(f"a checkpoint failed: {error}") from error
 
-    async def _write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+    async def _write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         await self._producer.begin_transaction()
         sent: list[Sent] = [[] for _ in parts]
         try:
@@ -315,22 +315,48 @@ class KafkaTransactions:
         await self._producer.stop()
 
 
-async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Keyed], sent: Sent) -> None:
-    """Queue records as whole batches, noted in `sent`: a future for each record would cost 60-80 us."""
-    batch, count = producer.create_batch(), 0
-    for key, value in records:
-        if batch.append(key=key, value=value, timestamp=None) is None:
-            if count:
-                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-                await asyncio.sleep(0)  # some milliseconds have passed
-            batch, count = producer.create_batch(), 0
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                # larger than a batch: aiokafka sends it alone, up to the largest request
-                sent.append((await producer.send(topic, value, key=key, partition=partition), 1))
-                continue
-        count += 1
-    if count:
-        sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+class _Pile:
+    """Records on their way to one place as whole batches, noted in `sent`: a future for each would cost 60-80 us."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int, sent: Sent) -> None:
+        self._producer, self._topic, self._partition, self._sent = producer, topic, partition, sent
+        self._batch, self._count = producer.create_batch(), 0
+
+    def add(self, key: bytes | None, value: bytes | None) -> bool:
+        """Take a record; False when it has no room in this batch."""
+        fits = self._batch.append(key=key, value=value, timestamp=None) is not None
+        self._count += fits
+        return fits
+
+    async def next(self, key: bytes | None, value: bytes | None) -> None:
+        """Send the batch and take a record that had no room in it."""
+        await self.send()
+        if not self.add(key, value):  # larger than a batch: aiokafka sends it alone, up to the largest request
+            alone = await self._producer.send(self._topic, value, key=key, partition=self._partition)
+            self._sent.append((alone, 1))
+            self._batch = self._producer.create_batch()
+
+    async def send(self) -> None:
+        """Queue what there is."""
+        if self._count:
+            batch = await self._producer.send_batch(self._batch, self._topic, partition=self._partition)
+            self._sent.append((batch, self._count))
+            self._batch, self._count = self._producer.create_batch(), 0
+            await asyncio.sleep(0)  # a millisecond has passed
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Several, sent: Sent) -> None:
+    """Queue records in their order."""
+    pile = _Pile(producer, topic, partition, sent)
+    if isinstance(records, AsyncIterator):
+        async for key, value in records:
+            if not pile.add(key, value):
+                await pile.next(key, value)
+    else:
+        for key, value in records:
+            if not pile.add(key, value):
+                await pile.next(key, value)
+    await pile.send()
 
 
 async def _all_of(sent: list[Sent]) -> None:

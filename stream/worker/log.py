@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Any, Protocol
 
 from stream.codec.block import Block
 
 Keyed = tuple[bytes | None, bytes | None]
+Several = Iterable[Keyed] | AsyncIterator[Keyed]  # records of a transaction: sent as they come
 
 
 class FencedError(Exception):
@@ -21,7 +22,7 @@ class LogUnavailableError(Exception):
 class Transactions(Protocol):
     """One partition's transactional identity. Creating it fences every older holder of the same."""
 
-    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+    async def write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         """Write records to topics (of this partition) in one transaction; returns each topic's first offset.
 
         Raises FencedError when a newer holder exists: none of the records is ever visible.

@@ -401,11 +401,11 @@ class Partition:
         for dead in self._dead_before_draft:
             await asyncio.shield(dead)
         assert self._transactions is not None  # noqa: S101 - claimed; for the type checker
-        state = [record async for record in _unhurried(draft.state_records(changes_next), self._clock)]
-        changed = draft.membership_records(self.progress.checkpoint_seq)
-        memberships = [record async for record in _unhurried(changed, self._clock)]
+        state = _unhurried(draft.state_records(changes_next), self._clock)
+        memberships = _unhurried(draft.membership_records(self.progress.checkpoint_seq), self._clock)
         firsts = await self._transactions.write([("segment-state", state), ("segment-memberships", memberships)])
-        self._cycle.written(firsts[0], Marked(firsts[0] + len(state) - 1, draft.marker))  # the marker comes last
+        marker = firsts[0] + draft.marker.row_records  # it comes last
+        self._cycle.written(firsts[0], Marked(marker, draft.marker))
         self.progress.checkpoint_seq = draft.seq
         await self._forget(draft.marker.wall_ms)
         seconds = self._clock.monotonic_s() - started

@@ -8,7 +8,7 @@ from typing import Any
 
 from stream.codec.block import Block, block_of
 from stream.errors import SegstreamError
-from stream.worker.log import FencedError, Keyed, LogUnavailableError
+from stream.worker.log import FencedError, Keyed, LogUnavailableError, Several
 from tests.simulation.process import Process
 from tests.simulation.steps import entry_step, publish_steps, read_step
 from tests.simulation.world import ABORTED, COMMITTED, Transaction
@@ -32,13 +32,14 @@ class MemoryTransactions:
         if self._process.world.holders[self._identity] != self._holder:
             raise FencedError
 
-    async def write(self, parts: Sequence[tuple[str, Sequence[Keyed]]]) -> list[int]:
+    async def write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         """See Transactions.write."""
         process, world = self._process, self._process.world
+        whole = [(topic, await _all_of(records)) for topic, records in parts]
         await process.reach("5 checkpoint: nothing sent")
         transaction = Transaction()
         firsts = []
-        for (topic, records), sent in zip(parts, ("rows and marker", "memberships"), strict=False):
+        for (topic, records), sent in zip(whole, ("rows and marker", "memberships"), strict=False):
             firsts.append(await world.wire(lambda t=topic, r=records: self._put(t, r, transaction)))  # type: ignore[misc]
             await process.point(f"5 checkpoint: {sent} sent")
         await world.wire(lambda: self._commit(transaction, [topic for topic, _ in parts]))
@@ -65,6 +66,10 @@ class MemoryTransactions:
 
     async def close(self) -> None:
         """See Transactions.close."""
+
+
+async def _all_of(records: Several) -> list[Keyed]:
+    return [record async for record in records] if isinstance(records, AsyncIterator) else list(records)
 
 
 class MemoryLog:
