@@ -22,7 +22,7 @@ from stream.codec.documents import PAYLOAD_BYTES_MAX
 from stream.codec.events import VALUE_BYTES_MAX, decode
 from stream.codec.journal import Embedded, Position
 
-BUFFER_RECORDS_MAX = 20_000  # of one topic: five batches; fetching pauses above it
+BUFFER_RECORDS_MAX = 10_000  # of one topic: two batches and a half; fetching pauses above it, and a fetch brings half
 BUFFER_BYTES_MAX = 32 * 1024 * 1024  # of one topic: what one fetch may bring at most; large records pause it sooner
 EMBEDDED_BYTES_MAX = 2_000_000  # of one entry: with its last record below the 4 MB that a message may have
 IDLE_SECONDS_MAX = 0.5  # how long an input whose end is unknown may hold the others back
