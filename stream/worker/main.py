@@ -15,6 +15,7 @@ from stream.kafka.topic_admin import check
 from stream.metrics.registry import Metrics
 from stream.metrics.server import MetricsServer
 from stream.settings import Settings
+from stream.worker.allocator import return_freed_blocks
 from stream.worker.app import create_app, run_app
 from stream.worker.discretion import DiscreetFormatter
 from stream.worker.ending import EXIT_INFRASTRUCTURE, Ending
@@ -28,6 +29,7 @@ GC_NEW_OBJECTS = 50_000  # a few polls' records; 700 by default, which costs a s
 
 def run(settings: Settings) -> int:
     """Run a worker to its end and return the exit code."""
+    return_freed_blocks()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)  # the command line's goes
