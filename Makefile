@@ -10,6 +10,8 @@ STAMP := $(VENV)/.installed
 AUDIT_VENV := $(VENV)/audit
 # As above: Quix Streams is measured, not used.
 PEERS_VENV := $(VENV)/peers
+# As above: py-spy samples from outside.
+FLAME_VENV := $(VENV)/flame
 PIP_AUDIT_VERSION := 2.10.1
 ARGS ?=
 FIRST ?= 0
@@ -21,7 +23,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 
 QUALITY_DATA ?= $(VENV)/quality
 
-.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers fmt reference lock clean
+.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers flame fmt reference lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -70,6 +72,11 @@ bench-peers: $(STAMP) ## beside Quix Streams, Kafka Streams (where a JDK is) and
 	@test -x $(PEERS_VENV)/bin/python || $(BIN)/python -m venv $(PEERS_VENV)
 	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 	@$(BIN)/python benchmarks/peers/compare.py --quix-python $(PEERS_VENV)/bin/python $(ARGS)
+
+flame: $(STAMP) ## where a worker's time goes at full rate: writes docs/flame.svg
+	@test -x $(FLAME_VENV)/bin/python || $(BIN)/python -m venv $(FLAME_VENV)
+	@$(FLAME_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/flame/requirements.txt
+	@$(BIN)/python benchmarks/flame/draw.py --py-spy $(FLAME_VENV)/bin/py-spy $(ARGS)
 
 # Real data comes from packages, read and never imported or shipped; one that cannot be had is named in the table.
 quality: $(STAMP) ## clusters on real data against batch k-means, drift, ids

@@ -66,6 +66,11 @@ class Child:
             self._process.stdout.close()
         self._log.close()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def check(self) -> None:
         """Raise SegstreamError if the process ended by itself; shows the end of what it logged."""
         if self._process.poll() is not None:
