@@ -170,3 +170,10 @@ def test_a_document_of_many_alternatives_is_given_up_and_says_so() -> None:
     assert prover.can_hold((definitions.dimensions[0].segments[0].enter, True))
     assert prover.gave_up
     assert prover.steps == 0
+
+
+def test_many_alternatives_one_after_the_other_do_not_crash() -> None:
+    """Twelve hundred alternatives in a row: more than a stack is deep, and no claim."""
+    row = [{"any": [f"spend >= {i}", f"clicks >= {i}"]} for i in range(1, 1201)]
+    found = remarks_on(parse(document({"d": segments(("a", {"all": row}), ("b", "always"))})), steps=300)
+    assert [one.rule for one in found] == ["too-large"]

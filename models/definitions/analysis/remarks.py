@@ -59,7 +59,8 @@ def _of_dimension(dimension: Dimension, prover: Prover) -> Iterator[Remark]:
             yield _shadowed(segment, segments[:i], place, prover)
         yield from _odd(segment.enter, f"{place}.when", prover, WARNING, is_last=i == len(segments) - 1)
         yield from _of_stay(segment, place, prover)
-    if len(segments) > 1 and prover.can_hold(*((one.enter, False) for one in segments)):
+    may_be_out = len(segments) > 1 and prover.can_hold(*((one.enter, False) for one in segments))
+    if may_be_out and not prover.gave_up:
         yield Remark(
             f"{path}.segments", INFO, "no-catch-all",
             "some customers may be in none of them: a last segment with `when: always` would hold the rest",
