@@ -12,6 +12,7 @@ import pytest
 from models.definitions.language import parse
 from stream.cli import main
 from stream.codec.definitions import check, gallery_names, load, plain, shipped_text
+from stream.definitions.cases import run
 from tests.house.tree import REPO
 from tests.unit.test_definitions_cli import GOOD
 
@@ -147,6 +148,13 @@ def test_markdown_is_played_fence_by_fence(tmp_path: Path, capsys: pytest.Captur
     told = capsys.readouterr().out
     assert told.startswith(f"{file}:{PLACE_OF_WRONG + 3}:5: failed: one order is rarely")
     assert "2 passed, 0 failed" in told
+
+
+def test_the_cases_in_the_documentation_pass() -> None:
+    """A reader copies them."""
+    reports = run(str(REPO / "docs" / "definitions.md"))
+    assert sum(len(report.results) for report in reports) > 0
+    assert not any(report.findings or any(one.differences for one in report.results) for report in reports)
 
 
 def test_cases_are_not_published(tmp_path: Path) -> None:
