@@ -29,6 +29,9 @@ dimensions:
     segments:
       - {name: big, when: spend >= 26}
       - {name: small, when: always}
+audiences:
+  refunders:
+    when: refunds >= 1
 """
 
 
@@ -61,12 +64,13 @@ def found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, lis
 
 
 def test_segments_too_small_and_the_same_are_found(shop: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody never buys; the few who buy often are regular; the two dimensions say the same."""
+    """Nobody never buys, or gives something back; who buys often is regular; two dimensions say the same."""
     definitions, events = shop
     code, told = found(capsys, definitions, "--events", events)
     assert code == 0
     assert told == [
         ("small", "dimensions.buying.segments[2]", 9),
+        ("small", "audiences.refunders", 19),
         ("overlap", "dimensions.loyalty.segments[0]", 12),
         ("overlap", "dimensions.loyalty.segments[1]", 13),
         ("alike", "dimensions.loyalty", 10),
@@ -88,6 +92,7 @@ def test_the_limits_are_those_given(shop: tuple[str, str], capsys: pytest.Captur
         ("small", "dimensions.loyalty.segments[0]", 12),
         ("many", "dimensions.loyalty", 10),
         ("many", "dimensions.spending", 14),
+        ("small", "audiences.refunders", 19),
     ]
 
 

@@ -34,16 +34,16 @@ class Limits:
 def over_segmented(definitions: Definitions, health: Health, limits: Limits) -> list[Remark]:
     """What of the definitions is beyond the limits; clusters are the trainer's own business."""
     paths = {
-        (dimension.name, segment.name): f"dimensions.{dimension.name}.segments[{i}]"
+        (dimension.name, segment.name): f"{dimension.path}.segments[{i}]"
         for dimension in definitions.dimensions
         for i, segment in enumerate(dimension.segments)
     }
-    ruled = {dimension.name for dimension in definitions.dimensions if dimension.kind != CLUSTER}
+    ruled = {dimension.name: dimension.path for dimension in definitions.dimensions if dimension.kind != CLUSTER}
     found = [
         remark
         for one in health.dimensions
         if one.dimension in ruled
-        for remark in _of_dimension(one, health.customers, limits, paths)
+        for remark in _of_dimension(one, ruled[one.dimension], health.customers, limits, paths)
     ]
     for pair in health.overlaps:
         if pair.jaccard > limits.overlap_max and pair.second in paths and pair.first in paths:
@@ -51,14 +51,14 @@ def over_segmented(definitions: Definitions, health: Health, limits: Limits) -> 
             problem = f"{second} is much the same as {first}: {pair.jaccard:.0%} of the customers in either are in both"
             found.append(Remark(paths[pair.second], WARNING, "overlap", problem))
     for two in health.likeness:
-        if two.cramers_v > limits.overlap_max and {two.first, two.second} <= ruled:
+        if two.cramers_v > limits.overlap_max and {two.first, two.second} <= ruled.keys():
             problem = f"says much the same as {two.first}: Cramer's V is {two.cramers_v:.2f}"
-            found.append(Remark(f"dimensions.{two.second}", WARNING, "alike", problem))
+            found.append(Remark(ruled[two.second], WARNING, "alike", problem))
     return found
 
 
 def _of_dimension(
-    health: DimensionHealth, customers: int, limits: Limits, paths: dict[tuple[str, str], str]
+    health: DimensionHealth, path: str, customers: int, limits: Limits, paths: dict[tuple[str, str], str]
 ) -> Iterator[Remark]:
     for one in health.segments:
         place = paths.get((health.dimension, one.segment))
@@ -69,4 +69,4 @@ def _of_dimension(
     populated = sum(1 for one in health.segments if one.customers and (health.dimension, one.segment) in paths)
     if populated > limits.segments_max:
         problem = f"{populated} segments have somebody in them, more than {limits.segments_max}"
-        yield Remark(f"dimensions.{health.dimension}", WARNING, "many", problem)
+        yield Remark(path, WARNING, "many", problem)
