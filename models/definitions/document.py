@@ -92,6 +92,10 @@ class Dimension:
             return f"audiences.{self.name.removeprefix(AUDIENCE)}"
         return f"dimensions.{self.name}"
 
+    def segment_path(self, i: int) -> str:
+        """Where in the document a segment is; that of an audience is the audience."""
+        return self.path if self.name.startswith(AUDIENCE) else f"{self.path}.segments[{i}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Definitions:

@@ -177,3 +177,12 @@ def test_many_alternatives_one_after_the_other_do_not_crash() -> None:
     row = [{"any": [f"spend >= {i}", f"clicks >= {i}"]} for i in range(1, 1201)]
     found = remarks_on(parse(document({"d": segments(("a", {"all": row}), ("b", "always"))})), steps=300)
     assert [one.rule for one in found] == ["too-large"]
+
+
+def test_an_audience_is_looked_through_too() -> None:
+    """At its own place; that others are not in it is the point."""
+    odd = {"vip": {"when": "spend >= 5", "stay": "spend >= 9"}, "nobody": {"when": "value_score > 4"}}
+    found = remarks_on(parse(document({"d": segments(("all", "always"))}, audiences=odd)))
+    assert [(one.path, one.rule) for one in found] == [
+        ("audiences.vip.stay", "stay-not-looser"), ("audiences.nobody.when", "never"),
+    ]  # fmt: skip

@@ -34,7 +34,7 @@ class Limits:
 def over_segmented(definitions: Definitions, health: Health, limits: Limits) -> list[Remark]:
     """What of the definitions is beyond the limits; clusters are the trainer's own business."""
     paths = {
-        (dimension.name, segment.name): f"{dimension.path}.segments[{i}]"
+        (dimension.name, segment.name): dimension.segment_path(i)
         for dimension in definitions.dimensions
         for i, segment in enumerate(dimension.segments)
     }

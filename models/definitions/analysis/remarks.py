@@ -50,7 +50,7 @@ def remarks_on(definitions: Definitions, steps: int = STEPS_MAX) -> list[Remark]
 def _of_dimension(dimension: Dimension, prover: Prover) -> Iterator[Remark]:
     segments, path = dimension.segments, dimension.path
     for i, segment in enumerate(segments):
-        place = f"{path}.segments[{i}]"
+        place = dimension.segment_path(i)
         if not prover.can_hold((segment.enter, True)):
             yield from _odd(segment.enter, f"{place}.when", prover, ERROR, is_last=False)
             continue
