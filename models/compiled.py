@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar, cast
 
@@ -17,21 +18,24 @@ F = TypeVar("F", bound=Callable[..., object])
 _config: Any = numba.config  # its attributes are made at run time
 
 
-def _sources_digest() -> str:
-    """Name the state of the core's sources."""
+_PLACE = _config.CACHE_DIR or files("models") / "__pycache__"  # as it was set before we name folders in it
+
+
+# numba's cache notices an edit in a function's own file, but not in those it calls: after an upgrade it would run
+# the old rules. A folder for each state of the sources cannot.
+@cache
+def cache_of(package: str) -> str:
+    """The folder of what is compiled of a package's kernels: named by the sources of the core and of that package."""
     content, folders = hashlib.sha256(), [files("models")]
+    if package and package.partition(".")[0] != "models":  # one outside the core: a codec, or a script's own kernel
+        folders.append(files(package))
     for folder in folders:
         for entry in sorted(folder.iterdir(), key=lambda one: one.name):
             if entry.is_dir() and entry.name != "__pycache__":
                 folders.append(entry)
             elif entry.name.endswith(".py"):
                 content.update(entry.read_bytes())
-    return content.hexdigest()[:16]
-
-
-# numba's cache notices an edit in a function's own file, but not in those it calls: after an upgrade it would run
-# the old rules. A folder for each state of the sources cannot.
-CACHE = f"{_config.CACHE_DIR or files('models') / '__pycache__'}/kernels-{_sources_digest()}"
+    return f"{_PLACE}/kernels-{content.hexdigest()[:16]}"
 
 
 # _nrt=False (private to numba, hence the pin): nothing is allocated in a kernel, so no references need counting.
@@ -41,5 +45,7 @@ _OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "_nrt": False}
 
 def kernel(function: F) -> F:
     """Compile a kernel function, cached on disk; no fast-math, so that every machine rounds alike."""
-    _config.CACHE_DIR = CACHE  # numba reads it here; where it cannot be written numba keeps its own place
+    _config.CACHE_DIR = cache_of(
+        function.__module__.rpartition(".")[0]
+    )  # numba reads it here; where it cannot be written numba keeps its own place
     return cast("F", numba.njit(**_OPTIONS)(function))

@@ -9,6 +9,7 @@ from models.customers import row as r
 from models.customers.places import number
 from models.customers.row import DIMENSIONS_MAX
 from models.definitions.evaluate import answer, dimension_deadline, held_until, judge_dimension, tell
+from models.times import LATEST_MS
 
 STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a dozen; decayed terms take two each
 UNKNOWN = -1  # no following segment is known
@@ -39,7 +40,7 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
     t = now
     judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
     for _ in range(STEPS_MAX):
-        at = dimension_deadline(row, t, plan, model, d, work.values_ahead)
+        at = _within_calendar(dimension_deadline(row, t, plan, model, d, work.values_ahead))
         if dwell_ends > t:
             at = min(at, dwell_ends)
         if at >= leaves:
@@ -72,6 +73,7 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
             at = min(at, dimension_deadline(row, t, plan, model, j, work.values_ahead))
             if held[j] > t:
                 at = min(at, int(held[j]))
+        at = _within_calendar(at)
         if at >= leaves:
             return leaves, UNKNOWN
         for i in range(first, last):
@@ -90,6 +92,12 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
             tell(plan, j, new, work.values_ahead, work.truth_ahead)
         t = at
     return t, UNKNOWN
+
+
+@kernel
+def _within_calendar(at: int) -> int:
+    """A deadline as it can be told: what lies behind the last year of four digits does not come."""
+    return r.NEVER_MS if at > LATEST_MS else at
 
 
 @kernel

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.compiled import kernel
 from models.customers.row import DAY_MS
 
+LATEST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: a calendar's texts end here
 TEXT_BYTES = 24  # 2025-12-31T02:23:37.263Z
 
 

@@ -72,7 +72,10 @@ def warm() -> None:
     names.add([POOL_FIRST * "a"])  # and the pool
     names.reindex()
     names.find(["1"])
-    names.find_spans(np.zeros(1, np.uint8), np.zeros((0, 2), np.int64))
+    names.find_spans(
+        np.zeros(1, np.uint8), np.zeros((0, 3), np.int64)[:, :2]
+    )  # a column of records is never contiguous
+    names.packed(np.zeros(2, np.int64)[::2])
 
 
 class Names:

@@ -91,14 +91,16 @@ def joined(blocks: Sequence[Block]) -> Block:
     if len(blocks) == 1:
         return blocks[0]
     if not blocks:
-        return Block(np.zeros(0, np.uint8), np.zeros(0, RECORD))
+        return Block(np.frombuffer(b"", np.uint8), np.zeros(0, RECORD))
     index = np.concatenate([block.index for block in blocks])
     done, shift = 0, 0
     for block in blocks:
         index["key"][done : done + len(block), 0] += shift
         index["value"][done : done + len(block), 0] += shift
         done, shift = done + len(block), shift + len(block.data)
-    return Block(np.concatenate([block.data for block in blocks]), index)
+    data = np.concatenate([block.data for block in blocks])
+    data.flags.writeable = False  # as a fetch's own bytes: one compiled form reads both
+    return Block(data, index)
 
 
 def digest(block: Block) -> int:

@@ -36,6 +36,7 @@ FETCH_PARTITION_BYTES = 4 * 1024 * 1024  # at least the largest message, so that
 FETCH_MAX_BYTES = 32 * 1024 * 1024  # bounds what one poll can bring into memory
 FETCH_WAIT_MS = 100  # how long a broker holds an empty fetch: answers at once when a record comes
 KNOCK_MS = 5_000  # for a broker to say why it does not let us in: it has answered, or failed to, a moment ago
+TRANSACTION_TIMEOUT_MAX_MS = 900_000  # what brokers allow if nobody told them otherwise
 TRANSACTION_TIMEOUT_MS = 60_000  # a dead owner's open checkpoint hides later records from readers no longer than this
 
 
@@ -67,7 +68,9 @@ def transactional_producer(
         **connection(settings, client_id),
         **_producing(settings) | {"max_batch_size": CHECKPOINT_BATCH_BYTES},
         transactional_id=f"{settings.group}-{transactional_id}",
-        transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+        transaction_timeout_ms=min(
+            max(TRANSACTION_TIMEOUT_MS, 2 * int(settings.ack_timeout_seconds * 1000)), TRANSACTION_TIMEOUT_MAX_MS
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ class KafkaLog:
     async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
         """See Log.publish."""
         sent: Sent = []
-        await _send(self._producer, self._name(topic), partition, records, sent)
+        await _Pile(self._producer, self._name(topic), partition, sent).take(records)
         return self._last(sent)
 
     async def _last(self, sent: list[tuple[asyncio.Future[Any], int]]) -> int:
@@ -287,8 +287,8 @@ class KafkaTransactions:
     async def write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
         """See Transactions.write."""
         try:
-            async with asyncio.timeout(self._settings.ack_timeout_seconds):
-                return await self._write(parts)
+            async with asyncio.timeout(self._settings.ack_timeout_seconds) as limit:
+                return await self._write(parts, limit)
         except ProducerFenced as error:
             raise FencedError from error
         except TimeoutError:
@@ -296,12 +296,17 @@ class KafkaTransactions:
         except (KafkaError, IllegalOperation) as error:
             raise LogUnavailableError(f"a checkpoint failed: {error}") from error
 
-    async def _write(self, parts: Sequence[tuple[str, Several]]) -> list[int]:
+    async def _write(self, parts: Sequence[tuple[str, Several]], limit: asyncio.Timeout) -> list[int]:
+        def progressed() -> None:  # a large checkpoint takes long: what is limited is the wait for one answer
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time() + self._settings.ack_timeout_seconds)
+
         await self._producer.begin_transaction()
         sent: list[Sent] = [[] for _ in parts]
         try:
             for (topic, records), batches in zip(parts, sent, strict=True):
-                await _send(self._producer, self._settings.prefix + topic, self._partition, records, batches)
+                pile = _Pile(self._producer, self._settings.prefix + topic, self._partition, batches, progressed)
+                await pile.take(records)
         except IllegalOperation:  # the transaction failed meanwhile: what was sent before knows why
             await _all_of(sent)
             raise
@@ -318,45 +323,54 @@ class KafkaTransactions:
 class _Pile:
     """Records on their way to one place as whole batches, noted in `sent`: a future for each would cost 60-80 us."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int, sent: Sent) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partition: int,
+        sent: Sent,
+        progressed: Callable[[], None] | None = None,
+    ) -> None:
+        """Send nothing yet; `progressed` is told whenever a batch was taken, for which the one before was sent."""
         self._producer, self._topic, self._partition, self._sent = producer, topic, partition, sent
+        self._progressed = progressed
         self._batch, self._count = producer.create_batch(), 0
 
-    def add(self, key: bytes | None, value: bytes | None) -> bool:
+    async def take(self, records: Several) -> None:
+        """Queue records in their order."""
+        if isinstance(records, AsyncIterator):
+            async for key, value in records:
+                if not self._add(key, value):
+                    await self._next(key, value)
+        else:
+            for key, value in records:
+                if not self._add(key, value):
+                    await self._next(key, value)
+        await self._send()
+
+    def _add(self, key: bytes | None, value: bytes | None) -> bool:
         """Take a record; False when it has no room in this batch."""
         fits = self._batch.append(key=key, value=value, timestamp=None) is not None
         self._count += fits
         return fits
 
-    async def next(self, key: bytes | None, value: bytes | None) -> None:
+    async def _next(self, key: bytes | None, value: bytes | None) -> None:
         """Send the batch and take a record that had no room in it."""
-        await self.send()
-        if not self.add(key, value):  # larger than a batch: aiokafka sends it alone, up to the largest request
+        await self._send()
+        if not self._add(key, value):  # larger than a batch: aiokafka sends it alone, up to the largest request
             alone = await self._producer.send(self._topic, value, key=key, partition=self._partition)
             self._sent.append((alone, 1))
             self._batch = self._producer.create_batch()
 
-    async def send(self) -> None:
+    async def _send(self) -> None:
         """Queue what there is."""
         if self._count:
             batch = await self._producer.send_batch(self._batch, self._topic, partition=self._partition)
             self._sent.append((batch, self._count))
             self._batch, self._count = self._producer.create_batch(), 0
+            if self._progressed is not None:
+                self._progressed()
             await asyncio.sleep(0)  # a millisecond has passed
-
-
-async def _send(producer: AIOKafkaProducer, topic: str, partition: int, records: Several, sent: Sent) -> None:
-    """Queue records in their order."""
-    pile = _Pile(producer, topic, partition, sent)
-    if isinstance(records, AsyncIterator):
-        async for key, value in records:
-            if not pile.add(key, value):
-                await pile.next(key, value)
-    else:
-        for key, value in records:
-            if not pile.add(key, value):
-                await pile.next(key, value)
-    await pile.send()
 
 
 async def _all_of(sent: list[Sent]) -> None:

@@ -71,6 +71,11 @@ def aborted_of(transactions: Iterable[tuple[int, int]] | None) -> Aborted:
     return Aborted(sorted((first, producer) for producer, first in transactions or ()))
 
 
+def warm() -> None:
+    """Compile every kernel function of this module now."""
+    _scan(np.frombuffer(b"", np.uint8), 0, 0, 0, 0, np.zeros(0, RECORD).view(np.recarray))
+
+
 def unpack(data: bytes, position: int, aborted: Aborted) -> tuple[list[Block], int]:
     """The records from `position` on, a Block for each buffer, and the position after the last whole batch.
 

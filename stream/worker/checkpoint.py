@@ -185,7 +185,7 @@ async def restore(log: Log, replica: Replica, marked: Marked, document: Callable
     engine.warming = dict(marker.warming)
     there = np.zeros(marker.customers, np.bool_)
     async for packed in _row_records(log, replica.partition, marked):
-        slots = np.frombuffer(packed.slots, "<i8")
+        slots = np.frombuffer(packed.slots, "<i8").copy()  # writable as all others: one compiled form reads them
         due_ms = np.frombuffer(packed.due_ms, "<i8")
         engine.table.load(slots, upgraded(packed.rows, packed.version), due_ms, _names(packed))
         there[slots[slots < len(there)]] = True

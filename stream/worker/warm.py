@@ -7,18 +7,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.compiled import CACHE
+from models.compiled import cache_of
 from models.engine import Engine, judge_of
-from stream.codec import change_bytes, membership_bytes
+from models.events import TOPICS
+from stream.codec import block, change_bytes, membership_bytes
 from stream.codec.definitions import load
+from stream.codec.events import decode
+from stream.kafka import record_batch
 
 if TYPE_CHECKING:
     from models.definitions.document import Definitions
 
 
+PACKAGES = ("models", "stream.codec", "stream.kafka")  # that have kernels
+
+
 def compile_apart() -> None:
     """Fill the cache of compiled kernels if it is empty. What fails here is compiled by whoever needs it."""
-    if not Path(CACHE).is_dir():
+    if not all(Path(cache_of(package)).is_dir() for package in PACKAGES):
         subprocess.run([sys.executable, "-m", "stream.worker.warm"], check=False, cwd=Path(__file__).parents[2])
 
 
@@ -28,6 +34,12 @@ def warm(definitions: Definitions) -> None:
     Engine(judge, 1).warm()
     change_bytes.warm(judge)
     membership_bytes.warm(judge)
+    record_batch.warm()
+    one = block.block_of([block.Record(0, b"k", b"{}", 0)])
+    for part in (one, block.joined([one, one])):
+        block.digest(part)
+        for kind in range(len(TOPICS)):
+            decode(kind, part)
 
 
 if __name__ == "__main__":

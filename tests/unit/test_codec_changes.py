@@ -279,6 +279,8 @@ def _counterfactual(change: Change, judge: Judge) -> str | None:
 
 
 def _true(x: float, term: Term) -> bool:
+    if math.isnan(x):
+        return False
     y = term.threshold * term.feature.per_unit
     return {">=": x >= y, ">": x > y, "<": x < y, "<=": x <= y, "==": x == y, "!=": x != y}.get(
         term.op, not math.isnan(x)

@@ -1,4 +1,4 @@
-"""The compiled kernel is always that of the present sources."""
+"""The compiled kernel is always that of the present sources, and a live worker compiles nothing more."""
 
 from __future__ import annotations
 
@@ -10,21 +10,65 @@ from pathlib import Path
 from tests.core import SHIPPED
 
 MODELS = SHIPPED.parents[2]
+FIRST_BATCHES = """
+import sys
+from numba.core.dispatcher import Dispatcher
+from stream.bench.rehearsal import Rehearsal, fetches_of, snapshot_of
+from stream.bench.stream_of_events import Load
+from stream.codec.block import joined
+
+def forms():
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("models.", "stream.")):
+            for value in vars(module).values():
+                if isinstance(value, Dispatcher):
+                    found[value.__module__ + "." + value.__name__] = len(value.signatures)
+    return found
+
+load = Load(4_000, 300)
+rehearsal = Rehearsal(snapshot_of(load))  # warms up as a worker does
+before = forms()
+fetches = fetches_of(load, warm_up=True)
+rehearsal.run(fetches)
+rehearsal.run([[(kind, joined([block.part(0, 1), block.part(1, len(block))])) for kind, block in fetch]
+               for fetch in fetches_of(load, warm_up=False)])
+rehearsal.engine.table.names.packed(rehearsal.engine.table.rows["seq"][:3])
+print([name for name, count in forms().items() if count > before.get(name, 0)])
+"""
 
 
-def cache_of(folder: Path) -> str:
-    """Where the core in a folder keeps its compiled kernel."""
-    program = "from models.compiled import CACHE; print(CACHE)"
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+def printed(program: str, folder: Path) -> str:
+    """What a program of its own prints there."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
-def test_an_edit_anywhere_in_the_core_compiles_anew(tmp_path: Path) -> None:
-    """A change in one file gives the whole kernel another cache, also the functions that only call it."""
+def cache_of(folder: Path, package: str) -> str:
+    """Where the core in a folder keeps what it compiles of a package."""
+    return printed(f"from models.compiled import cache_of; print(cache_of({package!r}))", folder)
+
+
+def test_an_edit_anywhere_compiles_anew(tmp_path: Path) -> None:
+    """A change in one file gives all its package's kernels another cache, also those that only call it."""
     shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
-    before = cache_of(tmp_path)
-    assert cache_of(tmp_path) == before
-    edited = tmp_path / "models" / "features" / "compute.py"
-    edited.write_text(edited.read_text("utf-8").replace("below += 1.0", "below += 2.0"), "utf-8")
-    assert cache_of(tmp_path) != before
+    codec = tmp_path / "codec" / "digits.py"
+    codec.parent.mkdir()
+    (codec.parent / "__init__.py").write_text("", "utf-8")
+    codec.write_text("ZERO = 48\n", "utf-8")
+    core, outside = cache_of(tmp_path, "models.features"), cache_of(tmp_path, "codec")
+    assert core == cache_of(tmp_path, "models")
+    assert outside not in {core, cache_of(tmp_path, "")}
+    codec.write_text("ZERO = 65\n", "utf-8")
+    assert cache_of(tmp_path, "models") == core
+    edited = cache_of(tmp_path, "codec")
+    assert edited != outside
+    rule = tmp_path / "models" / "features" / "compute.py"
+    rule.write_text(rule.read_text("utf-8").replace("below += 1.0", "below += 2.0"), "utf-8")
+    assert cache_of(tmp_path, "models") != core
+    assert cache_of(tmp_path, "codec") != edited
+
+
+def test_the_first_batches_compile_nothing() -> None:
+    """Whatever a worker is handed, its warm-up has met: seconds of compiling would be seconds without an event."""
+    assert printed(FIRST_BATCHES, MODELS.parent).strip() == "[]"

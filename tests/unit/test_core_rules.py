@@ -251,3 +251,12 @@ def test_attributes_keep_their_names_when_moved() -> None:
     assert core.segment("audience") == "french"
     assert core.rows[0].attribute[:3].tolist()[1:] == [string_value("France"), 30.0]
     assert math.isnan(core.rows[0].attribute[0])
+
+
+def test_a_deadline_after_the_last_year_of_four_digits_is_none() -> None:
+    """Fourteen thousand years hence is no date that anybody could read: the answer holds for ever."""
+    core = Core(audience(("recent", "days_since_order < 5000000"), ("rest", "always")))
+    (change,) = core.apply(order(T0))
+    assert (change.valid_until_ms, change.next_segment) == (NEVER_MS, -1)
+    until, following = core.outlook()
+    assert (until[0, 0], following[0, 0]) == (NEVER_MS, -1)
