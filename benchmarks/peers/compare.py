@@ -42,7 +42,7 @@ NAMES = {
 AIMS = {"plain_faust": 50.0, "kafka_streams": 2.0, "kafka_streams_cached": 2.0}  # times as many events a second
 SETTLE_SECONDS = 4.0  # left out: it joins, its buffers fill
 SETTLE_JVM_SECONDS = 8.0  # it compiles meanwhile
-EVENTS, CUSTOMERS = 1_000_000, 10_000  # more than the fastest reads while it settles
+EVENTS, CUSTOMERS = 3_000_000, 10_000  # more than the fastest reads while it settles
 SECONDS = 20.0  # of each of the others, or to the end of the topics
 
 

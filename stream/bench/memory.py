@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stream.bench.running import Tell
 
-EVENTS = 600_000  # as many as make every partition checkpoint some times while others come
+EVENTS = 3_000_000  # a quarter of a minute at full rate: every partition checkpoints while others come
 CHECKPOINT_SECONDS = 3.0  # so that one is under way all the time
 MB = 2**20
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_MS = 100  # how long the feed waits for records
-GATHER_SECONDS = 0.004  # between two light polls: each costs a millisecond of processor whatever it brings
+GATHER_SECONDS = 0.008  # between two light polls: docs/performance.md says what 4 and 12 ms give
 LIGHT_RECORDS = 500  # a poll that brings more is followed by the next at once
 DOCUMENT_POLL_MS = 250  # how soon a new model is noticed
 SILENT_SECONDS_MAX = 30.0  # of the event loop: three session timeouts; the group has given our work away by then

@@ -40,6 +40,7 @@ SCALED: tuple[tuple[Any, str, Any], ...] = (
     (partition, "TICK_LIMIT", 3),  # a tick leaves customers who are due
     (partition, "REJUDGE_ROWS", 3),  # events come in the middle of an adoption
     (inputs, "BUFFER_RECORDS_MAX", 5),  # fetching pauses
+    (host, "GATHER_SECONDS", 0.004),  # more polls between two faults
     (engine, "CHANGES_MAX", 64),  # the kernel is left and entered again
     (host, "load", load),
     (replica, "judge_of", _judge_of),
