@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream.cli.options import Brokers, Json, Prefix
-from stream.cli.past import Stop, files, task_of, variants_of
-from stream.cli.progress import share_bar
+from stream.cli.past import files, task_of, variants_of, watching
 from stream.cli.times import epoch_ms, span_ms
 from stream.errors import SegstreamError
 from stream.settings import Settings, help_of
@@ -166,8 +165,8 @@ class _Questions:
 
 def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, list[int]]:
     """Run; returns the result and the moments at which everybody was written down for the scores."""
-    from stream.backtest.run import Watch, span
     from stream.backtest.run import backtest as run
+    from stream.backtest.run import span
     from stream.backtest.score import moments_for
 
     if asked.outcome is not None and asked.outcome not in OUTCOMES:
@@ -181,9 +180,7 @@ def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, lis
             _say(f"the events end before {asked.within_ms // DAY_MS} days after --at have passed")
     wanted = {*moments, *([asked.at_ms] if asked.at_ms is not None else [])}
     task = dataclasses.replace(task, moments=tuple(sorted(wanted)))
-    stop = Stop()
-    with share_bar("backtest") as progress, stop:
-        watch = Watch(progress or (lambda *_: None), stop.wanted, _say)
+    with watching("backtest") as watch:
         return run(sources, task, watch), moments
 
 

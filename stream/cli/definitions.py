@@ -13,8 +13,7 @@ from models.definitions.analysis.population import OVERLAP_LEAST, OVERLAP_MAX, S
 from models.definitions.analysis.remarks import ERROR, WARNING
 from stream.cli import definitions_life
 from stream.cli.definitions_cases import play_cases
-from stream.cli.past import Stop, files_of_any_schema, task_of
-from stream.cli.progress import share_bar
+from stream.cli.past import files_of_any_schema, task_of, watching
 from stream.codec.definitions import Finding, gallery_text, plain
 from stream.definitions.formats import Format, Verdict, github_of, junit_of, line_of
 from stream.definitions.snippets import SHIPPED, snippets_of
@@ -87,13 +86,10 @@ def check_file(
 
 def _over(text: str, events: list[str], mapping: str | None, limits: Limits) -> list[Finding]:
     """What past events show: see stream/definitions/population.py."""
-    from stream.backtest.run import Watch
     from stream.definitions.population import found_in
 
     settings = Settings.load()
-    stop = Stop()
-    with share_bar("check") as progress, stop:
-        watch = Watch(progress or (lambda *_: None), stop.wanted, lambda told: typer.echo(told, err=True))
+    with watching("check") as watch:
         return found_in(
             text, files_of_any_schema(events, mapping), lambda variants: task_of(settings, variants), limits, watch
         )

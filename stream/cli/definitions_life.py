@@ -28,6 +28,7 @@ LOOK_SECONDS = 0.5  # between two looks at the newest checkpoints
 _VERSION = re.compile("[0-9a-f]{4,16}")
 
 Message = Annotated[str, typer.Option("--message", "-m", help="Why: kept in the history.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Until every partition has judged all customers by them.")]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="SPAN", help="How long --wait waits at most.")]
 
@@ -62,7 +63,7 @@ def apply(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A definitions file, or `shipped`.")],
     *,
     message: Message = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = "5m",
     brokers: Brokers = None,
@@ -102,7 +103,7 @@ def rollback(
     ] = "",
     *,
     message: Message = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = "5m",
     brokers: Brokers = None,

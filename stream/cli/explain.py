@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.cli.options import Brokers, Json, Partitions, Prefix
-from stream.cli.past import Stop, files_of_any_schema, task_of, variants_of
-from stream.cli.progress import share_bar
-from stream.cli.times import epoch_ms
+from stream.cli.options import At, Brokers, Definitions, Json, Mapping, Partitions, PastEvents, Prefix
+from stream.cli.past import files_of_any_schema, moment_ms, task_of, variants_of, watching
 from stream.errors import SegstreamError
-from stream.settings import Settings, help_of
+from stream.settings import Settings
 
 if TYPE_CHECKING:
     from stream.explanation import Subject
@@ -29,20 +27,10 @@ def explain(
     dimension: Annotated[
         list[str] | None, typer.Option("--dimension", help="Only this dimension; may be repeated.")
     ] = None,
-    events: Annotated[
-        list[str] | None,
-        typer.Option("--events", metavar="FILE", help="Past events and not Kafka; TOPIC=FILE; may be repeated."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="With --events: as of then; else after the last event.")
-    ] = None,
-    mapping: Annotated[
-        str | None,
-        typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema; a ready one is recognised."),
-    ] = None,
-    definitions: Annotated[
-        str | None, typer.Option("--definitions", metavar="FILE", help=help_of("definitions"))
-    ] = None,
+    events: PastEvents = None,
+    at: At = None,
+    mapping: Mapping = None,
+    definitions: Definitions = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     partitions: Partitions = None,
@@ -54,10 +42,9 @@ def explain(
     verify` does, or past events run by the same kernel. Each counterfactual was tried on a copy of the row.
     """
     settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix, partitions=partitions)
-    if at and not events:
-        raise SegstreamError("--at needs past events", "give --events, or leave it out: live is as of now")
+    at_ms = moment_ms(at, events)
     if events:
-        subject = _of_events(settings, customer, events, mapping, epoch_ms(at) if at else None)
+        subject = _of_events(settings, customer, events, mapping, at_ms)
     else:
         subject = asyncio.run(_of_topics(settings, customer))
     names = [one.name for one in subject.judge.definitions.dimensions]
@@ -74,14 +61,12 @@ def _of_events(settings: Settings, customer: str, events: list[str], mapping: st
     import numpy as np
 
     from models.engine import judge_of
-    from stream.backtest.run import Watch, backtest
+    from stream.backtest.run import backtest
     from stream.explanation import Subject
 
     task = task_of(settings, variants_of((settings.definitions, None)))
     task = dataclasses.replace(task, customer=customer, until_ms=at_ms)
-    stop = Stop()
-    with share_bar("explain") as progress, stop:
-        watch = Watch(progress or (lambda *_: None), stop.wanted, lambda text: typer.echo(text, err=True))
+    with watching("explain") as watch:
         result = backtest(files_of_any_schema(events, mapping), task, watch)
     if result.row is None or not result.row["first_ms"][0]:
         raise _unknown(customer)

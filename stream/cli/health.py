@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.cli.options import Brokers, Json, Partitions, Prefix
-from stream.cli.past import Stop, files_of_any_schema, task_of, variants_of
-from stream.cli.progress import share_bar
-from stream.cli.times import epoch_ms
-from stream.errors import SegstreamError
-from stream.settings import Settings, help_of
+from stream.cli.options import At, Brokers, Definitions, Json, Mapping, Partitions, PastEvents, Prefix
+from stream.cli.past import files_of_any_schema, moment_ms, task_of, variants_of, watching
+from stream.settings import Settings
 
 if TYPE_CHECKING:
     from models.health import Health
@@ -34,20 +31,10 @@ class Format(enum.StrEnum):
 @app.command()
 def health(
     *,
-    events: Annotated[
-        list[str] | None,
-        typer.Option("--events", metavar="FILE", help="Past events and not Kafka; TOPIC=FILE; may be repeated."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="With --events: as of then; else after the last event.")
-    ] = None,
-    mapping: Annotated[
-        str | None,
-        typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema; a ready one is recognised."),
-    ] = None,
-    definitions: Annotated[
-        str | None, typer.Option("--definitions", metavar="FILE", help=help_of("definitions"))
-    ] = None,
+    events: PastEvents = None,
+    at: At = None,
+    mapping: Mapping = None,
+    definitions: Definitions = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TEXT,
     brokers: Brokers = None,
     prefix: Prefix = None,
@@ -60,9 +47,7 @@ def health(
     beside live workers as `segstream verify`. Flap rates from 5 % on are warnings, from 30 % alarms.
     """
     settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix, partitions=partitions)
-    if at and not events:
-        raise SegstreamError("--at needs past events", "give --events, or leave it out: live is as of now")
-    at_ms = epoch_ms(at) if at else None
+    at_ms = moment_ms(at, events)
     found = _of_events(settings, events, mapping, at_ms) if events else asyncio.run(_of_topics(settings))
     if as_json or form is Format.JSON:
         from stream.health.words import plain
@@ -79,13 +64,11 @@ def health(
 
 
 def _of_events(settings: Settings, events: list[str], mapping: str | None, at_ms: int | None) -> Health:
-    from stream.backtest.run import Watch, backtest
+    from stream.backtest.run import backtest
     from stream.health.measured import health_of
 
     task = replace(task_of(settings, variants_of((settings.definitions, None))), until_ms=at_ms)
-    stop = Stop()
-    with share_bar("health") as progress, stop:
-        watch = Watch(progress or (lambda *_: None), stop.wanted, lambda text: typer.echo(text, err=True))
+    with watching("health") as watch:
         result = backtest(files_of_any_schema(events, mapping), task, watch)
     return health_of(result.customers, result.variants[0], result.first_ms, result.last_ms)
 

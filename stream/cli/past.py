@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import typer
+
+from stream.cli.progress import share_bar
+from stream.cli.times import epoch_ms
 from stream.clock import wall_ms
 from stream.errors import SegstreamError
 from stream.settings import Settings
@@ -14,10 +20,19 @@ if TYPE_CHECKING:
     from models.clusters.snapshot import Snapshot
     from stream.backtest.partition_run import Variant
     from stream.backtest.reading import FileSource
-    from stream.backtest.run import Task
+    from stream.backtest.run import Task, Watch
 
 DAY_MS = 86_400_000
 VECTORS = 64  # customers the trainer looks at a day, unless it is said
+
+
+def moment_ms(at: str | None, events: list[str] | None) -> int | None:
+    """What `--at` says, in epoch ms; it needs past events."""
+    if not at:
+        return None
+    if not events:
+        raise SegstreamError("--at needs past events", "give --events, or leave it out: live is as of now")
+    return epoch_ms(at)
 
 
 def files(events: list[str], topic: str | None, mapping: str | None) -> list[FileSource]:
@@ -103,6 +118,16 @@ def task_of(
         customers_max=settings.customers_max,
         retention_ms=settings.retention_days * DAY_MS,
     )
+
+
+@contextmanager
+def watching(title: str) -> Iterator[Watch]:
+    """How a run over past events is followed: a bar, remarks on standard error, and Ctrl-C as in Stop."""
+    from stream.backtest.run import Watch
+
+    stop = Stop()
+    with share_bar(title) as progress, stop:
+        yield Watch(progress or (lambda *_: None), stop.wanted, lambda text: typer.echo(text, err=True))
 
 
 class Stop:

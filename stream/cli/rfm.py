@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream.cli.options import Json
+from stream.cli.options import Definitions, Json, Mapping
 from stream.cli.past import files_of_any_schema
 from stream.cli.times import epoch_ms
 from stream.clock import wall_ms
-from stream.settings import Settings, help_of
+from stream.settings import Settings
 
 if TYPE_CHECKING:
     from models.rfm import Scored, Split
@@ -46,13 +46,8 @@ def rfm(
     ties: Annotated[
         Ties, typer.Option("--ties", help="equal: by cut points of orders. first: by ranks, ties by id, as published.")
     ] = Ties.EQUAL,
-    mapping: Annotated[
-        str | None,
-        typer.Option("--mapping", metavar="NAME|FILE", help="Fields of a foreign schema; a ready one is recognised."),
-    ] = None,
-    definitions: Annotated[
-        str | None, typer.Option("--definitions", metavar="FILE", help=help_of("definitions"))
-    ] = None,
+    mapping: Mapping = None,
+    definitions: Definitions = None,
     as_json: Json = False,
 ) -> None:
     """Print the ten RFM segments of everybody who has ordered: customers and revenue, and what the ties change.
