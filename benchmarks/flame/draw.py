@@ -10,13 +10,12 @@ import argparse
 import asyncio
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 
 from stream.bench import running
 from stream.bench.rehearsal import snapshot_of
-from stream.bench.stream_of_events import Load, records
-from stream.bench.throughput import load_settings
+from stream.bench.stream_of_events import Load
+from stream.bench.throughput import load_settings, send_load
 from stream.kafka.broker import DevBroker
 from stream.settings import Settings
 
@@ -29,13 +28,7 @@ async def draw(brokers: str, spy: str, out: Path) -> None:
     """Give a worker its past, then the load, and sample it."""
     settings = load_settings(brokers, LOAD)
     await running.prepare(settings, snapshot_of(LOAD))
-    source = records(LOAD)
-    await running.send(settings, islice(source, LOAD.warm_up))
-    child, _ = running.worker(settings)
-    with child:
-        await running.applied(settings, child, LOAD.warm_up)
-        child.stop()
-    await running.send(settings, source)
+    await send_load(settings, LOAD)
     child, _ = running.worker(settings)
     with child:
         await running.applied(settings, child, LOAD.warm_up + 1)

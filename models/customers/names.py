@@ -35,15 +35,21 @@ class Packed(NamedTuple):
     text: NDArray[np.uint8]
     sizes: NDArray[np.uint16]
 
+    def borders(self) -> NDArray[np.int64]:
+        """[ids + 1] where each id begins in `text`, and where the last one ends."""
+        borders = np.zeros(len(self.sizes) + 1, np.int64)
+        np.cumsum(self.sizes, out=borders[1:])
+        return borders
+
     def parts(self) -> list[bytes]:
         """The ids in UTF-8; empty for no customer."""
         text = self.text.tobytes()
-        return [text[a:b] for a, b in pairwise([0, *np.cumsum(self.sizes, dtype=np.int64).tolist()])]
+        return [text[a:b] for a, b in pairwise(self.borders().tolist())]
 
     def strings(self) -> list[str]:
         """The ids; "" for no customer."""
         text = self.text.tobytes()
-        borders = pairwise([0, *np.cumsum(self.sizes, dtype=np.int64).tolist()])
+        borders = pairwise(self.borders().tolist())
         if text.isascii():
             letters = text.decode()
             return [letters[a:b] for a, b in borders]

@@ -137,8 +137,8 @@ async def _reports(child: Child, warm_up: int, settle_seconds: float, seconds: f
     return found
 
 
-async def worker_figures(settings: Settings, load: Load) -> dict[str, Any]:
-    """A worker gets a past from the warm-up and stops; a second one recovers, and is measured on everything after."""
+async def send_load(settings: Settings, load: Load) -> None:
+    """A worker gets a past from the warm-up and stops; everything after it then lies there for the next one."""
     source = records(load)
     await running.send(settings, islice(source, load.warm_up))
     child, _ = running.worker(settings)
@@ -146,6 +146,11 @@ async def worker_figures(settings: Settings, load: Load) -> dict[str, Any]:
         await running.applied(settings, child, load.warm_up)
         child.stop()
     await running.send(settings, source)
+
+
+async def worker_figures(settings: Settings, load: Load) -> dict[str, Any]:
+    """A worker recovers a past (`send_load`) and is measured on everything after."""
+    await send_load(settings, load)
     child, address = running.worker(settings)
     with child:
         batches = await running.applied(settings, child, load.warm_up + load.events)

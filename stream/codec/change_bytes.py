@@ -9,7 +9,6 @@ which alone says what a change looks like (a property test compares the two).
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,9 +25,8 @@ from stream.codec import change_pieces as p
 from stream.codec.changes import Address, ChangeWriter
 from stream.codec.columns import DECODED
 from stream.codec.number_bytes import JSON_PLAIN_MIN, TEXT_PLAIN_MIN, decimal, integer
-from stream.codec.pieces import QUOTE, inside, put, sign, text, time
+from stream.codec.pieces import QUOTE, Scribe, inside, put, sign, text, time
 
-OUT_BYTES = 1 << 20  # written before Python takes it: a thousand changes
 PIECES_MAX: Final = 40  # in one change, of any length; the others are numbers and times
 NUMBERS_BYTES: Final = 1_024  # of all numbers and times in one change: 21 of at most 24 bytes, twice that
 COMMA, CLOSE = ord(","), ord("}")
@@ -69,22 +67,17 @@ class ChangeBytes:
         self._slow = ChangeWriter(judge, partition, before)
         self._partition = partition
         self._pieces = p.pieces_of(judge, partition)
-        self._out = np.empty(OUT_BYTES, np.uint8)
+        self._scribe = Scribe()
 
     def write(self, changes: Any, ids: Packed, source: Source) -> list[bytes]:
         """The record values of some changes in their order; `ids` are their customers'."""
-        values: list[bytes] = []
-        ends, plain = np.empty(len(changes), np.int64), np.empty(len(changes), np.bool_)
-        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(ids.sizes, dtype=np.int64)))
-        while (done := len(values)) < len(changes):
-            written = _write_all(changes, done, ids.text, starts, source, self._pieces, self._out, ends, plain)
-            if written == done:
-                self._out = np.empty(2 * len(self._out), np.uint8)  # a piece of uncommon length
-                continue
-            whole = self._out[: ends[written - 1]].tobytes()
-            borders = [0, *ends[done:written].tolist()]
-            values.extend([whole[begin:end] for begin, end in pairwise(borders)])
-        for i in np.flatnonzero(~plain).tolist():
+        starts = ids.borders()
+
+        def some(done: int, out: Any, ends: Any, plain: Any) -> int:
+            return _write_all(changes, done, ids.text, starts, source, self._pieces, out, ends, plain)
+
+        values, rare = self._scribe.write(len(changes), some)
+        for i in rare:
             change = Change(*(changes[name][i].tolist() for name in Change._fields))
             customer_id = ids.text[starts[i] : starts[i + 1]].tobytes().decode()
             values[i] = self._slow.write(change, customer_id, self._address(change.event, source))

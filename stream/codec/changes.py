@@ -195,6 +195,4 @@ def _true(x: float, term: Term) -> bool:
     if math.isnan(x):
         return False  # as models.definitions.evaluate.compare: what is absent satisfies nothing, not even !=
     y = term.threshold * term.feature.per_unit
-    return {">=": x >= y, ">": x > y, "<": x < y, "<=": x <= y, "==": x == y, "!=": x != y}.get(
-        term.op, not math.isnan(x)
-    )
+    return {">=": x >= y, ">": x > y, "<": x < y, "<=": x <= y, "==": x == y, "!=": x != y}.get(term.op, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,9 +18,8 @@ from stream.codec.change_pieces import codes_named
 from stream.codec.changes import text_of
 from stream.codec.memberships import encode_memberships
 from stream.codec.number_bytes import integer
-from stream.codec.pieces import QUOTE, Desk, put, sign, text, time
+from stream.codec.pieces import QUOTE, Desk, Scribe, put, sign, text, time
 
-OUT_BYTES = 1 << 20  # written before Python takes it: a thousand memberships
 CONSTANTS_MAX: Final = 8  # pieces of a membership that hang on no dimension
 PIECES_MAX: Final = 5  # of a dimension
 TIMES_BYTES: Final = 2 * (TEXT_BYTES + 2)  # of a dimension, with quotes
@@ -50,7 +48,7 @@ class MembershipBytes:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self._pieces = _pieces_of(judge)
-        self._out = np.empty(OUT_BYTES, np.uint8)
+        self._scribe = Scribe()
 
     def write(self, rows: Any, ids: Packed, until: Ints, following: Ints) -> list[bytes]:
         """The record values of some customers: everything each is in, as of the row's own time.
@@ -60,24 +58,17 @@ class MembershipBytes:
         rows : ROW records; `ids` are their customers'.
         until, following : the outlook of every dimension, [n, dimensions].
         """
-        values: list[bytes] = []
         since = numbers(rows, SINCE_TIMES, len(self.judge.definitions.dimensions))
-        ends, plain = np.empty(len(rows), np.int64), np.empty(len(rows), np.bool_)
-        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(ids.sizes, dtype=np.int64)))
-        while (done := len(values)) < len(rows):
-            written = _write_all(
-                rows, done, ids.text, starts, since, until, following, self._pieces, self._out, ends, plain
-            )
-            if written == done:
-                self._out = np.empty(2 * len(self._out), np.uint8)  # many dimensions
-                continue
-            whole = self._out[: ends[written - 1]].tobytes()
-            values.extend([whole[begin:end] for begin, end in pairwise([0, *ends[done:written].tolist()])])
-        rare = np.flatnonzero(~plain)
-        if len(rare):
-            names = [ids.text[starts[i] : starts[i + 1]].tobytes().decode() for i in rare.tolist()]
+        starts = ids.borders()
+
+        def some(done: int, out: Any, ends: Any, plain: Any) -> int:
+            return _write_all(rows, done, ids.text, starts, since, until, following, self._pieces, out, ends, plain)
+
+        values, rare = self._scribe.write(len(rows), some)
+        if rare:
+            names = [ids.text[starts[i] : starts[i + 1]].tobytes().decode() for i in rare]
             found = encode_memberships(rows[rare], self.judge, names, until[rare], following[rare])
-            for i, value in zip(rare.tolist(), found, strict=True):
+            for i, value in zip(rare, found, strict=True):
                 values[i] = value
         return values
 

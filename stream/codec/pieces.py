@@ -5,7 +5,8 @@ A position of -1, taken or given, means "not the plain case": whoever asked has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,35 @@ from models.compiled import kernel
 from models.times import TEXT_BYTES, write_time
 
 QUOTE, BACKSLASH, SPACE = ord('"'), ord("\\"), 0x20
+
+
+OUT_BYTES = 1 << 20  # written before Python takes it: a thousand texts
+
+
+class Scribe:
+    """The buffer that compiled code writes many texts into, one after the other, before Python takes them out."""
+
+    def __init__(self) -> None:
+        self._out = np.empty(OUT_BYTES, np.uint8)
+
+    def write(self, count: int, some: Callable[[int, Any, Any, Any], int]) -> tuple[list[bytes], list[int]]:
+        """So many texts, and the places of those that are not plain, which are empty.
+
+        Parameters
+        ----------
+        some : called with (first to write, buffer, ends, plain), the last two [count] for it to fill; it writes from
+            the first on while there is room and returns how many are written then.
+        """
+        texts: list[bytes] = []
+        ends, plain = np.empty(count, np.int64), np.empty(count, np.bool_)
+        while (done := len(texts)) < count:
+            written = some(done, self._out, ends, plain)
+            if written == done:
+                self._out = np.empty(2 * len(self._out), np.uint8)  # a text of uncommon length
+                continue
+            whole = self._out[: ends[written - 1]].tobytes()
+            texts.extend([whole[begin:end] for begin, end in pairwise([0, *ends[done:written].tolist()])])
+        return texts, np.flatnonzero(~plain).tolist()
 
 
 class Desk:

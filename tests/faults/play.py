@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from models.engine import Engine, judge_of
 from stream.clock import monotonic_s
 from stream.codec.definitions import load
 from stream.kafka import client
 from stream.kafka.topics import TABLE
+from stream.worker.warm import warm
 from tests.faults.brokers import HarnessBroker, SmallDisk
 from tests.faults.figures import Figures
 from tests.faults.scenarios import SCENARIOS, Scenario
@@ -35,8 +35,7 @@ class Brokers:
     """The shared broker, renewed now and then, and brokers for one seed alone. Close it."""
 
     def __init__(self) -> None:
-        definitions, _ = load("")
-        Engine(judge_of(definitions, None), 1).warm()  # compiles for all workers to come: none is waited for so long
+        warm(load("")[0])  # compiles for all workers to come: none is waited for so long
         self._shared = ExitStack()
         self._broker: HarnessBroker | None = None
         self._served = 0
