@@ -37,7 +37,7 @@ def verify(
             "--from",
             metavar="MARKER",
             help="Where to begin: first (the journal's first entry), oldest, latest, latest-N, or the offset of a "
-            "marker. Without it: first while it is there, else oldest.",
+            "marker. Without it: first while it is there, else oldest. With --to, latest is the newest before it.",
         ),
     ] = None,
     end: Annotated[

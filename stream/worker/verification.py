@@ -39,7 +39,7 @@ class Range:
     Attributes
     ----------
     start : `first` (the journal's first entry), `oldest`, `latest`, `latest-N` (N markers before the latest), or the
-        offset of a marker; empty for the most that is there.
+        offset of a marker; empty for the most that is there. The latest is the newest that begins before `end`.
     end : journal offset after the last entry; None for the present end.
     settled : nothing is being written: everything must be published, and nothing be beyond the journal's end.
     """
@@ -97,8 +97,8 @@ async def kept_of(settings: Settings, partitions: Sequence[int]) -> dict[int, li
 
 async def verify_partition(log: Log, settings: Settings, partition: int, chosen: Range) -> Report:
     """Verify one partition; see `verify`."""
-    _, end = await log.bounds(JOURNAL, partition, committed=False)
-    marked = await _start(log, partition, chosen.start)
+    marked = await _start(log, partition, chosen)
+    _, end = await log.bounds(JOURNAL, partition, committed=False)  # after the marker: it lies behind no earlier end
     documents = await documents_of(log, settings)
     replica = Replica(partition, rule_of(settings), documents.get, partition_of)
     report = Report(partition, journal_end=end if chosen.end is None else min(chosen.end, end))
@@ -126,8 +126,9 @@ async def verify_partition(log: Log, settings: Settings, partition: int, chosen:
     return report
 
 
-async def _start(log: Log, partition: int, start: str) -> Marked | None:
+async def _start(log: Log, partition: int, chosen: Range) -> Marked | None:
     """The marker to begin with, None for the journal's first entry."""
+    start = chosen.start
     first, _ = await log.bounds(JOURNAL, partition, committed=False)
     if start == "first" or (not start and first == 0):
         if first > 0:
@@ -139,12 +140,14 @@ async def _start(log: Log, partition: int, start: str) -> Marked | None:
     if start.isdecimal():
         return await marker_at(log, partition, int(start))
     kept = await kept_markers(log, partition)
+    usable = [one for one in kept if chosen.end is None or one.journal_next <= chosen.end]
     back = 0 if start in {"latest", "oldest", ""} else int(start.removeprefix("latest-"))
-    if back >= len(kept):
+    if back >= len(usable):
+        which = "kept markers" if chosen.end is None else f"kept markers that begin at {chosen.end} or before"
         raise SegstreamError(
-            f"partition {partition} has {len(kept)} kept markers", "`segstream verify --list` shows them"
+            f"partition {partition} has {len(usable)} {which}, of {len(kept)}", "`segstream verify --list` shows them"
         )
-    return await marker_at(log, partition, kept[0 if start in {"oldest", ""} else -1 - back].offset)
+    return await marker_at(log, partition, usable[0 if start in {"oldest", ""} else -1 - back].offset)
 
 
 async def documents_of(log: Log, settings: Settings) -> Documents:

@@ -39,7 +39,6 @@ async def verify_meanwhile(settings: Settings, feeding: asyncio.Task[None], work
     return equal
 
 
-@pytest.mark.skip(reason="open: on a loaded machine the newest marker may lie behind the end that was asked for")
 def test_a_live_worker_is_verified_and_not_disturbed(settings: Settings, tmp_path: Path) -> None:
     """From every kind of start: no difference, nobody fenced, nothing claimed anew; then a forgery is found."""
     settings, sent = told(settings, partitions=2), story(seed=21, customers=60, days=200)

@@ -108,8 +108,38 @@ def test_a_range_ends_where_it_is_told() -> None:
     before, after = verified(log, "first", middle.journal_next), verified(log, str(middle.offset))
     assert before.difference is None
     assert before.changes + after.changes == verified(log, "first").changes
-    with pytest.raises(SegstreamError, match="ends at 1 "):
-        verified(log, "latest", 1)
+    assert verified(log, "latest", middle.journal_next).marker == middle.offset
+    assert verified(log, "latest-1", middle.journal_next).marker == kept(log)[2].offset
+    with pytest.raises(SegstreamError, match=f"ends at {middle.journal_next - 1} and begins at {middle.journal_next}"):
+        verified(log, str(middle.offset), middle.journal_next - 1)
+    with pytest.raises(SegstreamError, match="has 0 kept markers that begin at 0 or before, of"):
+        verified(log, "oldest", 0)
+
+
+class GrowingLog(StillLog):
+    """A worker appends to the journal, and checkpoints, after the first look at the journal's bounds."""
+
+    looks = 0
+
+    async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
+        """See Log.bounds."""
+        first, end = await super().bounds(topic, partition, committed=committed)
+        if topic != JOURNAL:
+            return first, end
+        self.looks += 1
+        return (first, end - 3) if self.looks == 1 else (first, end)
+
+
+def test_a_checkpoint_while_verification_begins_does_not_matter() -> None:
+    """The newest marker may be younger than the first look at the journal: the range still holds."""
+    log = GrowingLog()
+    log.shelves = lived().shelves
+    newest = kept(log)[-1]
+    assert newest.journal_next > log.shelf(JOURNAL).end - 3
+    log.looks = 0
+    report = verified(log, "latest", settled=False)
+    assert report.marker == newest.offset
+    assert report.difference is None
 
 
 def test_a_changed_byte_is_found_with_its_address() -> None:
