@@ -36,6 +36,7 @@ DECAYED_MIN = 1e-6  # what a decayed sum is compared with: below it a single cli
 SET_MAX = 64  # entries of a set: a longer list belongs into an attribute
 TEXT_MAX = 4096  # characters of a condition: a set of texts of 40 and more fits
 ALWAYS = All(())
+QUOTES = ("'", '"')
 UNITS_MS = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS}
 
 FORMS: Final[Mapping[str, str]] = {
@@ -85,13 +86,17 @@ _ENTRY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(,|$)""")
 
 @dataclass(slots=True)
 class Scope:
-    """What conditions may name, and how many comparisons there were so far."""
+    """What conditions may name, and how many comparisons there were so far.
+
+    `recorded` documents were adopted once: what is refused only since then is read as it was.
+    """
 
     attributes: Mapping[str, str]
     categories: tuple[str, ...] = ()
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of dimensions of rules, in order
     dimensions: tuple[str, ...] = ()
     count: int = 0
+    recorded: bool = False
 
 
 def read(text: str, path: str, scope: Scope) -> Condition:
@@ -186,7 +191,7 @@ def _read_comparison(match: re.Match[str], path: str, scope: Scope) -> Condition
             raise DefinitionError(path, f"{name} knows no categories")
         if match["span"]:
             raise DefinitionError(path, f"{name} takes no window")
-        return _spread(match, path, *_attribute(name, path, scope.attributes))
+        return _spread(match, path, *_attribute(name, path, scope))
     feature = _feature(name, bool(match["span"]), path)
     if match["category"]:
         feature = _clicked(feature, match["category"], path, scope)
@@ -274,8 +279,9 @@ def _check_answerable(feature: Feature, op: str, threshold: float, path: str) ->
         raise DefinitionError(path, f"{feature.name} is exact up to {kept}: {op} {threshold:g} cannot be answered")
 
 
-def _attribute(name: str, path: str, attributes: Mapping[str, str]) -> tuple[Feature, Callable[[str, str], Term]]:
+def _attribute(name: str, path: str, scope: Scope) -> tuple[Feature, Callable[[str, str], Term]]:
     """The feature of a declared attribute, and what makes a comparison with a value of its kind."""
+    attributes = scope.attributes
     attribute = name.removeprefix("profile.")
     if attribute not in attributes:
         near = nearest(attribute, attributes)
@@ -289,10 +295,21 @@ def _attribute(name: str, path: str, attributes: Mapping[str, str]) -> tuple[Fea
             raise DefinitionError(path, f"{attribute!r} is a string: use ==, !=, in, present or absent")
         if not value:
             raise DefinitionError(path, f"{attribute!r} is compared with nothing: write '' for an empty string")
+        if not scope.recorded:
+            _check_quotes(value, path)
         text = _unquoted(value)
         return Term(feature, op, string_value(text), text=text)
 
     return feature, term
+
+
+def _check_quotes(text: str, path: str) -> None:
+    """Refuse a text that begins or ends with a quote which is not its own: nobody could tell what it is."""
+    if text != _unquoted(text):
+        if text[0] in text[1:-1]:
+            raise DefinitionError(path, f"{text} holds its own quotes: quote it with the other kind")
+    elif text[0] in QUOTES or text[-1] in QUOTES:
+        raise DefinitionError(path, f"{text} has a quote without its partner: quote all of it, or none")
 
 
 def _threshold(text: str, path: str, feature: Feature) -> float:
@@ -338,7 +355,7 @@ def _entries(text: str, path: str) -> list[str]:
 
 
 def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in ("'", '"') else text
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES else text
 
 
 _READERS: Final = (

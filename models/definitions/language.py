@@ -50,13 +50,16 @@ _CATEGORY = re.compile(CATEGORY_PATTERN)
 _ATTRIBUTE = re.compile(ATTRIBUTE_PATTERN)
 
 
-def parse(document: Value) -> Definitions:
-    """Definitions from plain values; raises DefinitionError for the first mistake."""
+def parse(document: Value, *, recorded: bool = False) -> Definitions:
+    """Definitions from plain values; raises DefinitionError for the first mistake.
+
+    `recorded` ones were adopted once, maybe by an earlier version: what is refused only since then is read as it was.
+    """
     keys = {"version", "name", "attributes", "categories", "cuts", "dimensions", "audiences", "budget", "tests"}
     root = _mapping(document, "", keys)
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
-    scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])))
+    scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])), recorded=recorded)
     return Definitions(
         name=_name(root.get("name", "segments"), "name"),
         dimensions=_dimensions(root, scope),

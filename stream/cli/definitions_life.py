@@ -72,12 +72,12 @@ def apply(
 ) -> None:
     """Put a definitions file in force, in all workers, without a restart; says first what changes.
 
-    Exit code 1 if the file has mistakes, or gives the id of a retired segment to another.
+    Exit code 1 if the file has what `definitions check` calls an error, or gives a retired segment's id to another.
     """
-    from stream.codec.definitions import check, load, text_of
+    from stream.codec.definitions import load, refusals, text_of
 
     path = "" if file == SHIPPED else file
-    found = check(text_of(path))
+    found = refusals(text_of(path))
     for one in found:
         typer.echo(f"{file}:{one.line}:{one.column}: {one.path}: {one.problem}", err=True)
     if found:
@@ -282,5 +282,5 @@ def _called(document: Any) -> tuple[str, str]:
     """The name and the digest of a document."""
     from models.definitions.language import parse
 
-    parsed = parse(document)
+    parsed = parse(document, recorded=True)  # a file was checked before
     return parsed.name, parsed.digest

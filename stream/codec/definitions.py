@@ -143,6 +143,11 @@ def remarks(text: str) -> list[Finding]:
     return found
 
 
+def refusals(text: str) -> list[Finding]:
+    """What keeps a text from being put in force: mistakes or, where there are none, what is proved to be an error."""
+    return check(text) or [one for one in remarks(text) if one.level == ERROR]
+
+
 def cases_of(text: str, definitions: Definitions) -> tuple[tuple[Case, ...], list[Finding]]:
     """The cases under `tests:` of a YAML text, a file of their own or not; or what is wrong with them."""
     try:

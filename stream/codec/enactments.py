@@ -38,7 +38,7 @@ def decode_record(value: bytes) -> Definitions | Enactment:
     """What a record of segment-definitions is; raises ValueError when it is neither whole."""
     document = document_of(value)
     if not isinstance(document, dict) or "enacts" not in document:
-        return parse(document)
+        return parse(document, recorded=True)
     digest, at_ms, by, message = (document.get(key) for key in ("enacts", "at", "by", "message"))
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise ValueError("enacts no digest")

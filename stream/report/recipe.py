@@ -67,7 +67,7 @@ def task_of(recipe: dict[str, Any]) -> Task:
     variants = []
     for one in recipe["variants"]:
         snapshot = decode_snapshot(one["model"].encode()) if one["model"] else None
-        variants.append(Variant(parse(plain(one["definitions"])), snapshot, trained=snapshot is None))
+        variants.append(Variant(parse(plain(one["definitions"]), recorded=True), snapshot, trained=snapshot is None))
     return Task(
         variants=tuple(variants),
         schedule=Schedule(**recipe["schedule"]),

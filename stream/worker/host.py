@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
+from models.definitions.analysis.remarks import ERROR, Remark, remarks_on
 from models.events import TOPICS
 from stream.codec import vectors
 from stream.codec.definitions import load
@@ -61,6 +62,7 @@ class Host:
         self._settings = settings
         self._clock = SteadyClock(clock) if settings.clock == "live" else clock
         self._definitions, self._document = load(settings.definitions)
+        self._errors: list[Remark] = []  # what is proved of our file once we are warm
         self.documents = Documents(self._definitions)
         self.metrics = metrics
         self.observer = Observer(metrics, clock, self._send_vectors, self._commit_soon)
@@ -83,7 +85,8 @@ class Host:
     # -- life --------------------------------------------------------------------------------------------------------
 
     def warm(self) -> None:
-        """Compile the kernel; call before joining the group, so that nobody waits for us."""
+        """Compile the kernel, look through our file; call before joining the group, so that nobody waits for us."""
+        self._errors = [one for one in remarks_on(self._definitions) if one.level == ERROR]
         compile_apart()
         warm(self._definitions)
 
@@ -96,7 +99,7 @@ class Host:
         await self._feed.start()
         await self._document_feed.start()
         await self._read_documents()
-        await self._publish_definitions()
+        await self._guard("start", self._publish_definitions())
         self._document_feed.assign({(topic, 0): end for topic, end in self._document_ends.items()})
         self._spawn("feed", self._run_feed())
         self._spawn("documents", self._run_documents())
@@ -104,10 +107,16 @@ class Host:
         self._started.set()
 
     async def _publish_definitions(self) -> None:
-        """Publish our own, and put them in force if they are new: what was in force before comes back by hand only."""
+        """Publish our own, and put them in force if they are new: what was in force before comes back by hand only.
+
+        Raises
+        ------
+        SegstreamError : they would come into force and have what `definitions check` calls an error.
+        """
         own, present = self._definitions.digest, self.documents.definitions.digest
         records = [(own.encode(), self._document)]
         if self.documents.enacts_own(chosen=bool(self._settings.definitions)):
+            self._refuse_errors()
             spent = ", ".join(f"{segment!r} of {dimension}" for dimension, segment in self.documents.spent())
             if spent:
                 logger.error("definitions %s are not put in force: they use ids of retired segments, %s", own, spent)
@@ -116,6 +125,14 @@ class Host:
         elif own != present and self._settings.definitions:
             logger.warning("definitions %s are in force, not our file's %s, which were before", present, own)
         await (await self._log.publish(DEFINITIONS_TOPIC, 0, records))
+
+    def _refuse_errors(self) -> None:
+        if self._errors:
+            first, path = self._errors[0], self._settings.definitions
+            raise SegstreamError(
+                f"{path or 'shipped definitions'}: {first.path}: {first.problem}",
+                f"`segstream definitions check {path}` shows it; nothing was put in force",
+            )
 
     async def _read_documents(self) -> None:
         """Read both document topics to their present ends: a journal may name what came a moment ago."""

@@ -13,6 +13,7 @@ import pytest
 from models.definitions.document import RULES, Definitions
 from models.engine import Judge
 from models.events import TOPICS
+from stream.cli import EXIT_FINDINGS
 from stream.codec.block import block_of, digest
 from stream.codec.definitions import plain, shipped_text
 from stream.codec.events import decode
@@ -27,6 +28,7 @@ from tests.unit.test_replica import Record
 pytestmark = pytest.mark.kafka
 
 PARTS = 4  # of the events: before the first edit, and after each
+CUSTOMERS = 60
 RATE = 4_000.0  # events a second: some are on their way whenever definitions change
 
 
@@ -42,15 +44,23 @@ def second() -> dict[str, Any]:
     return document
 
 
-async def command(settings: Settings, *arguments: str) -> str:
-    """What a command says; it must succeed."""
+def third() -> dict[str, Any]:
+    """The second, with the id of the removed segment given to another."""
+    document = second()
+    document["dimensions"]["engagement"]["segments"].insert(0, {"name": "unresponsive", "when": "orders >= 1000"})
+    return document
+
+
+async def command(settings: Settings, *arguments: str, code: int = 0) -> str:
+    """What a command says; it must end with the code."""
     flags = ["--brokers", settings.brokers, "--prefix", settings.prefix, "--partitions", str(settings.partitions)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "stream.cli", "definitions", *arguments, *flags, stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said
-    return said.decode()
+        sys.executable, "-m", "stream.cli", "definitions", *arguments, *flags, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, errors = await process.communicate()
+    assert process.returncode == code, said + errors
+    return (errors if code else said).decode()
 
 
 def evaluated(settings: Settings, sent: list[Sent], judges: dict[int, Judge]) -> Memberships:
@@ -93,7 +103,7 @@ def test_definitions_are_edited_under_load(settings: Settings, tmp_path: Path) -
     """
     path = tmp_path / "second.yaml"
     path.write_text(json.dumps(second()), "utf-8")
-    settings, sent = told(settings, sample_rotation=50), story(seed=23, customers=60, days=200)
+    settings, sent = told(settings, sample_rotation=50), story(seed=23, customers=CUSTOMERS, days=200)
 
     async def run() -> None:
         async with crew(settings, tmp_path, "worker") as (log, [worker]):
@@ -106,6 +116,10 @@ def test_definitions_are_edited_under_load(settings: Settings, tmp_path: Path) -
                 feeding = asyncio.ensure_future(feed(settings, sent[number * size : (number + 1) * size], rate=RATE))
                 said.append(await command(settings, *edit))
                 await feeding
+            refused = tmp_path / "third.yaml"
+            refused.write_text(json.dumps(third()), "utf-8")
+            told_why = await command(settings, "apply", str(refused), code=EXIT_FINDINGS)
+            assert "engagement: the id 'unresponsive' was that of a segment that retired" in told_why
             await settle(log, final_times(settings, sent), worker)
             versions = json.loads(await command(settings, "history", "--json"))
             await worker.stop()
@@ -129,7 +143,9 @@ def test_definitions_are_edited_under_load(settings: Settings, tmp_path: Path) -
 def _moves_were_told(changes: list[dict[str, Any]]) -> None:
     """What was edited away was left by its name; what was only renamed moved nobody."""
     edited = [one for one in changes if one["trigger"]["kind"] == "definition"]
-    assert any(one["dimension"] == "intent" and one["segment"] is None for one in edited)
+    last = {one["customer_id"]: one for one in changes if one["dimension"] == "intent"}
+    assert len(last) > CUSTOMERS / 2  # whoever came after it was removed was never in it
+    assert {(one["segment"], one["trigger"]["kind"]) for one in last.values()} == {(None, "definition")}
     assert any(one["previous_segment"] == "unresponsive" for one in edited)
     assert not any("half asleep" in (one["segment"], one["previous_segment"]) for one in changes)
     assert {one["label"] for one in changes if one["segment"] == "passive"} <= {None, "half asleep"}

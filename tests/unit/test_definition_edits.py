@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.definitions.analysis.remarks import WARNING, remarks_on
 from models.definitions.edits import edits, spent, touched
 from models.definitions.language import DefinitionError, parse
 from stream.cli import main
-from stream.codec.definitions import plain, shipped_text
+from stream.codec.definitions import plain, refusals, remarks, shipped_text
 from stream.codec.enactments import APPLY, MESSAGE_MAX, Enactment, decode_record, encode_enactment
 from stream.definitions.difference import Difference, sentence
 from stream.worker.documents import DEFINITIONS_TOPIC, Documents
@@ -164,6 +165,37 @@ def test_a_faulty_file_is_refused_before_anything_is_asked(tmp_path: Path, capsy
     path.write_text(shipped_text().replace("days_since_order", "days_since_ordr"), "utf-8")
     assert main(["definitions", "apply", str(path), "--brokers", "nowhere:1"]) == 1
     assert "did you mean 'days_since_order'?" in capsys.readouterr().err
+
+
+def test_what_is_proved_to_be_an_error_is_refused_like_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A segment that nobody can enter: exit code 1 with its line, before any broker is asked; a warning is none."""
+    path = tmp_path / "segments.yaml"
+    lines = shipped_text().replace("when: orders == 0", "when: always", 1).splitlines()
+    path.write_text("\n".join(lines), "utf-8")
+    assert main(["definitions", "apply", str(path), "--brokers", "nowhere:1"]) == 1
+    said = capsys.readouterr().err
+    assert "nobody can enter" in said
+    line = int(said.removeprefix(f"{path}:").split(":")[0])
+    assert "name: " in lines[line - 1]
+    warned = shipped_text().replace("when: orders == 0", "when: {all: [orders == 0, orders >= 0]}", 1)
+    assert [one.level for one in remarks(warned)] == [WARNING]
+    assert refusals(warned) == []
+
+
+def test_what_was_adopted_once_is_still_read() -> None:
+    """Stricter rules are for files: a journal may name a document of before, and a recovery must execute it."""
+    segments = [{"name": "all", "when": "always"}, {"name": "none", "when": 'profile.plan == "pro'}]
+    document = {**SHIPPED, "attributes": {"plan": "string"}, "dimensions": {"plan": {"segments": segments}}}
+    assert [one.rule for one in remarks_on(parse(document, recorded=True))] == ["shadowed"]
+    with pytest.raises(DefinitionError, match="has a quote without its partner"):
+        parse(document)
+    known = Documents(parse(SHIPPED))
+    digest = parse(document, recorded=True).digest
+    record = Record(encode_enactment(Enactment(digest, 1, APPLY))[1])
+    assert known.add(DEFINITIONS_TOPIC, [Record(orjson.dumps(document)), record]) == 0
+    assert known.definitions.digest == digest
 
 
 def test_a_difference_of_files_is_printed_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
