@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stream.words import money, number
+from models.definitions.document import AUDIENCE
+from stream.words import duration, money
 
 _COUNTERFACTUAL = re.compile(
-    r"(?P<feature>\S+)(?: in (?P<window>\d+ \w+))? (?P<side>below|at most|at least|above) (?P<threshold>\S+) "
+    r"(?P<feature>\S+)(?: on (?P<category>.+?))?"
+    r"(?: in (?P<window>\d+ \w+))? (?P<side>below|at most|at least|above) (?P<threshold>\S+) "
     r"\(is (?P<now>[^)]*)\) would be (?P<segment>.+)"
 )
 _LESS, _MORE = ("below", "at most"), ("at least", "above")
@@ -46,6 +48,7 @@ _ADDS: Final[Mapping[str, tuple[str, str]]] = {
     "recent_engaged": ("e-mail opened or clicked", "e-mails opened or clicked"),
     "engagement_30d": ("e-mail opened or clicked", "e-mails opened or clicked"),
 }
+SOON_DAYS = 2.0  # below it a silence is one of hours
 _MONEY = ("spend", "gross_spend", "recent_spend")
 
 
@@ -67,7 +70,11 @@ def otherwise(change: Mapping[str, Any]) -> str:
     if match["feature"] in _ENDS:
         return _silence(change, match, threshold)
     wanted = _lacking(match, threshold, now) if match["side"] in _MORE and now is not None else ""
-    return f"{wanted} would {_entered(match['segment'])}" if wanted else ""
+    window, when = match["window"], _when(change.get("occurred_at"), soon="days" not in (match["window"] or "days"))
+    if wanted and window and when and _has_just_left(change, match):
+        return f"{wanted} in the {window} before {when} would have kept {_named(change, match)}"
+    within = f" within {window}" if window else ""
+    return f"{wanted}{within} would {_moved(change, match)}" if wanted else ""
 
 
 def _lacking(match: re.Match[str], threshold: float, now: float) -> str:
@@ -79,23 +86,42 @@ def _lacking(match: re.Match[str], threshold: float, now: float) -> str:
         return ""
     count = max(math.ceil(missing) if match["side"] == "at least" else math.floor(missing) + 1, 1)
     one, many = _ADDS[feature]
-    within = f" within {match['window']}" if match["window"] else ""
-    return f"one more {one}{within}" if count == 1 else f"{count} more {many}{within}"
+    return f"one more {one}" if count == 1 else f"{count} more {many}"
 
 
-def _entered(segment: str) -> str:
-    return "leave it" if segment == "no segment" else f"enter `{segment}`"
+def _moved(change: Mapping[str, Any], match: re.Match[str]) -> str:
+    """Where it would lead: into a segment, or out of the present one; an audience has a name and no segment."""
+    if match["segment"] == "no segment":
+        present = f"`{change.get('segment')}`"
+        return f"leave {_audience(change) or present}"
+    return f"enter {_named(change, match)}"
+
+
+def _named(change: Mapping[str, Any], match: re.Match[str]) -> str:
+    return _audience(change) or f"`{match['segment']}`"
+
+
+def _audience(change: Mapping[str, Any]) -> str:
+    name = str(change.get("dimension"))
+    return f"audience `{name.removeprefix(AUDIENCE)}`" if name.startswith(AUDIENCE) else ""
+
+
+def _has_just_left(change: Mapping[str, Any], match: re.Match[str]) -> bool:
+    """Whether it was silence alone that took the customer out of what is now nearest."""
+    silent = (change.get("trigger") or {}).get("kind") == "silence"
+    return silent and match["segment"] == change.get("previous_segment")
 
 
 def _silence(change: Mapping[str, Any], match: re.Match[str], threshold: float) -> str:
     ends, without = _ENDS[match["feature"]]
-    segment = match["segment"]
+    if match["category"]:
+        ends = without = f"a click on {match['category']}"
     if match["side"] in _MORE:
-        return f"{number(threshold)} days without {without} would {_entered(segment)}"
-    day = _day(change.get("occurred_at"))
-    if day and (change.get("trigger") or {}).get("kind") == "silence" and segment == change.get("previous_segment"):
-        return f"{ends} before {day} would have kept `{segment}`"
-    return f"{ends} would {_entered(segment)}"
+        return f"{duration(threshold)} without {without} would {_moved(change, match)}"
+    when = _when(change.get("occurred_at"), soon=threshold < SOON_DAYS)
+    if when and _has_just_left(change, match):
+        return f"{ends} before {when} would have kept {_named(change, match)}"
+    return f"{ends} would {_moved(change, match)}"
 
 
 def _number(text: str) -> float | None:
@@ -103,10 +129,10 @@ def _number(text: str) -> float | None:
     return None if text == "None" else float(text)
 
 
-def _day(text: object) -> str:
-    """A date as people say it: 3 March 2025."""
+def _when(text: object, *, soon: bool) -> str:
+    """A date as people say it, 3 March 2025, with the time where it is about hours; empty where there is none."""
     try:
         moment = dt.datetime.fromisoformat(str(text))
     except ValueError:
         return ""
-    return f"{moment.day} {moment:%B %Y}"
+    return f"{moment.day} {moment:%B %Y}" + (f", {moment:%H:%M}" if soon else "")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from models.definitions.document import AUDIENCE
+
 NEVER_DAYS: Final = 36_500.0
 """From here on a time since something means that it never happened (the core says a hundred years)."""
 
@@ -103,12 +105,16 @@ def sentence(change: Mapping[str, Any]) -> str:
     'c1 lifecycle: active -> cooling: no purchase for 45 days (was 12)'
     """
     previous, segment = change.get("previous_segment"), change.get("segment")
+    name = str(change.get("dimension"))
     moved = f"leaves {previous}" if segment is None else f"{segment}"
     if change.get("label"):
         moved += f" ({change['label']})"
     if previous is not None and segment is not None:
         moved = f"{previous} -> {moved}"
-    text = f"{change.get('customer_id')} {change.get('dimension')}: {moved}"
+    text = f"{change.get('customer_id')} {name}: {moved}"
+    if name.startswith(AUDIENCE):  # in it or not: there is no segment to name
+        verb = "leaves" if segment is None else "enters" if previous is None else "is in"
+        text = f"{change.get('customer_id')} {verb} audience {name.removeprefix(AUDIENCE)}"
     why = because(change)
     if why:
         text += f": {why}"
@@ -206,7 +212,9 @@ def duration(days: float) -> str:
     """A time span in its natural unit: days, below two of them hours, below two of those minutes; cut off,
     not rounded.
     """
-    minutes = math.floor(days * _MINUTES_A_DAY + 1e-6)  # 1e-6: 45 days less the error of a division are 45 days
+    # as published, with six digits: 0.0833333 days are two hours, 44.9999 not yet 45 days
+    last_digit = 10.0 ** (math.floor(math.log10(days)) - 5) if 0 < days < math.inf else 0.0
+    minutes = math.floor((days + last_digit / 2) * _MINUTES_A_DAY)
     for size, name in ((_MINUTES_A_DAY, "day"), (60, "hour"), (1, "minute")):
         if minutes >= 2 * size or (minutes == size and name == "day"):
             return f"{minutes // size} {name}s" if minutes >= 2 * size else f"1 {name}"
@@ -295,6 +303,8 @@ def _outlook(change: Mapping[str, Any]) -> str:
     soon = decided is not None and until - decided < _SOON
     when = f"at {until:%Y-%m-%d %H:%M}" if soon else f"on {until:%Y-%m-%d}"
     following = change.get("next_if_silent")
+    if str(change.get("dimension")).startswith(AUDIENCE):
+        return f"if silent, {'enters' if following else 'leaves'} it {when}"
     return f"if silent, {following} {when}" if following else f"looked at again {when}"
 
 

@@ -15,12 +15,38 @@ from tests.golden.recording import CHANGES
 from tests.house.tree import REPO
 from tests.unit.test_verification import lived
 
-SILENCE = {"trigger": {"kind": "silence"}, "occurred_at": "2025-03-03T02:23:37.263Z", "previous_segment": "active"}
+SILENCE = {
+    "trigger": {"kind": "silence"},
+    "occurred_at": "2025-03-03T02:23:37.263Z",
+    "previous_segment": "active",
+    "segment": "cooling",
+}
 
 
 @pytest.mark.parametrize(
     ("counterfactual", "advice"),
     [
+        (
+            "days_since_click on garden shoes below 7 (is None) would be keen",
+            "a click on garden shoes would enter `keen`",
+        ),
+        (
+            "days_since_cart_add below 0.0833333 (is 0.0833333) would be active",
+            "something put into the cart before 3 March 2025, 02:23 would have kept `active`",
+        ),
+        (
+            "days_since_cart_add at least 1 (is 0.0) would be warm",
+            "1 day without anything put into the cart would enter `warm`",
+        ),
+        (
+            "days_since_cart_add at least 0.5 (is 0.0) would be warm",
+            "12 hours without anything put into the cart would enter `warm`",
+        ),
+        (
+            "recent_clicks in 2 days at least 3 (is 2.0) would be active",
+            "one more click in the 2 days before 3 March 2025 would have kept `active`",
+        ),
+        ("orders at least 3 (is 2.0) would be no segment", "one more purchase would leave `cooling`"),
         ("orders at least 3 (is 2.0) would be loyal", "one more purchase would enter `loyal`"),
         ("orders above 3 (is 2.0) would be loyal", "2 more purchases would enter `loyal`"),
         (
@@ -44,6 +70,20 @@ SILENCE = {"trigger": {"kind": "silence"}, "occurred_at": "2025-03-03T02:23:37.2
 def test_a_comparison_becomes_advice(counterfactual: str, advice: str) -> None:
     """Counts say how many more, money how much, silence what ends it and until when; the rest says nothing."""
     assert otherwise({**SILENCE, "counterfactual": counterfactual}) == advice
+
+
+def test_an_audience_is_told_by_its_name() -> None:
+    """Nobody is asked to know that its only segment is called `in`."""
+    reason = {"feature": "days_since_order", "before": 30.0, "after": 90.0}
+    vip: dict[str, Any] = {**SILENCE, "customer_id": "c1", "dimension": "audience:vip", "reasons": [reason]}
+    left = vip | {"previous_segment": "in", "segment": None}
+    left["counterfactual"] = "days_since_order below 90 (is 90.0) would be in"
+    assert sentence(left) == "c1 leaves audience vip: no purchase for 90 days (was 30)"
+    assert otherwise(left) == "a purchase before 3 March 2025 would have kept audience `vip`"
+    entered = vip | {"previous_segment": None, "segment": "in"}
+    entered["counterfactual"] = "orders at least 3 (is 2.0) would be no segment"
+    assert sentence(entered) == "c1 enters audience vip: no purchase for 90 days (was 30)"
+    assert otherwise(entered) == "one more purchase would leave audience `vip`"
 
 
 @given(st.none() | st.text(max_size=60) | st.integers(), st.text(max_size=30))

@@ -42,6 +42,16 @@ def test_a_near_deadline_is_told_to_the_minute() -> None:
     assert sentence(change).endswith("; if silent, idle at 2011-07-05 15:30")
 
 
+def test_an_audience_ends_by_being_left() -> None:
+    """What follows an audience is to be out of it."""
+    change = _change(
+        dimension="audience:vip", previous_segment=None, segment="in", decided_at="2011-07-05T10:00:00.000Z"
+    )
+    assert sentence({**change, "valid_until": "2011-10-03T10:00:00.000Z"}) == (
+        "c17850 enters audience vip; if silent, leaves it on 2011-10-03"
+    )
+
+
 def test_entering_and_leaving_are_told_without_an_arrow() -> None:
     """There is nothing before the first segment and nothing after the last."""
     assert sentence(_change(previous_segment=None, segment="new")) == "c17850 lifecycle: new"
@@ -118,6 +128,9 @@ def test_every_kind_of_feature_has_its_words(feature: str, before: object, after
         (1 / 1440, "1 minute"),
         (0.05, "72 minutes"),
         (1 / 12, "2 hours"),
+        (0.0833333, "2 hours"),  # as it is published
+        (0.0416667, "60 minutes"),
+        (1.58333, "38 hours"),
         (1.0, "1 day"),
         (1.5, "36 hours"),
         (44.9999, "44 days"),
