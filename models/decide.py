@@ -7,8 +7,9 @@ from typing import Any
 from models.changes import REASONS_MAX, SILENCE
 from models.clusters.assign import nearest, place_of
 from models.compiled import kernel
-from models.customers.places import number, put
-from models.customers.row import LEFT, NEVER_MS, REVIEW, SINCE_TIMES
+from models.customers.answers import answer_at, put_answer, since_at
+from models.customers.places import put
+from models.customers.row import DIMENSIONS_MAX, LEFT, NEVER_MS, REVIEW
 from models.definitions.evaluate import answer, due_ms, held_until, holds, judge, tell
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast, leaves_ms
@@ -45,12 +46,12 @@ def decide(
     first = filled
     for i in range(len(plan.dimensions)):
         d = plan.dimensions[i].turn
-        current = int(row.segment[d])
+        current = answer_at(row, plan.dimensions[d].place)
         if plan.dimensions[d].is_cluster:
             if not look:
                 continue
             new, runner_up, confidence = nearest(row, now, model, plan.dimensions[d].margin, current, work.raw, work.z)
-            young = now < number(row, SINCE_TIMES + d) + plan.dimensions[d].dwell_ms
+            young = now < since_at(row, plan.dimensions[d].place) + plan.dimensions[d].dwell_ms
             if new != current and young and place_of(model, current) >= 0:
                 counters[SUPPRESSED] += 1
                 continue  # looked at again with the next event, or at the next review
@@ -94,7 +95,7 @@ def _is_held(plan: Any, d: int, current: int, confidence: float, work: Any) -> b
 @kernel
 def _dwells(row: Any, now: int, plan: Any, d: int, current: int) -> bool:
     """Whether the current segment's minimum dwell, or the cooldown of the one left, has not passed yet."""
-    return now < held_until(plan, d, current, number(row, SINCE_TIMES + d))
+    return now < held_until(plan, d, current, since_at(row, plan.dimensions[d].place))
 
 
 @kernel
@@ -149,8 +150,7 @@ def _settle_changes(
     plan, model = rules.plan, rules.model[0]
     row.decided_ms = now
     for i in range(first, filled):
-        row.segment[changes[i].dimension] = changes[i].segment
-        put(row, SINCE_TIMES + changes[i].dimension, now)
+        put_answer(row, plan.dimensions[changes[i].dimension].place, changes[i].segment, now)
     if look:
         put(row, REVIEW, 0)
         for d in range(len(plan.dimensions)):
@@ -168,9 +168,9 @@ def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
     plan = rules.plan
     earliest = due_ms(row, now, plan, rules.model[0], values)
     for d in range(len(plan.dimensions)):
-        current = int(row.segment[d])
-        if not plan.dimensions[d].is_cluster:
-            ends = held_until(plan, d, current, number(row, SINCE_TIMES + d))
+        place = plan.dimensions[d].place
+        if place < DIMENSIONS_MAX and not plan.dimensions[d].is_cluster:
+            ends = held_until(plan, d, answer_at(row, place), since_at(row, place))
             if ends > now:
                 earliest = min(earliest, ends)
     return min(earliest, leaves_ms(row, rules.retention_ms))
@@ -195,7 +195,7 @@ def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, f
     row = rows[slot]
     now = max(due, row.decided_ms)  # a retention that was shortened may end in the past
     for d in range(len(rules.plan.dimensions)):
-        current = int(row.segment[d])
+        current = answer_at(row, rules.plan.dimensions[d].place)
         if current == 0 and not rules.plan.dimensions[d].is_cluster:  # a cluster's 0 is a segment: unassigned
             continue
         change = changes[filled]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
 from models.customers import names
-from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, GONE
+from models.customers.answers import answers, sinces
+from models.customers.row import ANSWERS_MAX, CATEGORIES_MAX, GONE
 from models.customers.table import Copy, Table
 from models.definitions.compile import compile_plan
 from models.definitions.document import CLUSTER, Definitions, Term
@@ -41,6 +42,14 @@ class Judge:
     model: str  # digest of the snapshot, "" before there is one
     terms: tuple[Term, ...]
     rules: Rules
+
+    def codes(self, rows: Any) -> NDArray[np.int64]:
+        """The segment codes, [n, dimensions], of rows that this judged; of an audience 1: in."""
+        return answers(rows, self.rules.plan.dimensions["place"])
+
+    def since_ms(self, rows: Any) -> NDArray[np.int64]:
+        """Since when they have those, [n, dimensions]; 0: not known, as of audiences without a dwell or cooldown."""
+        return sinces(rows, self.rules.plan.dimensions["place"])
 
     def segment_name(self, dimension: int, code: int) -> str | None:
         """The segment of a code; None for no segment, and for one that these definitions no longer have."""
@@ -175,9 +184,9 @@ class Engine:
 def adoption_between(old: Definitions, new: Definitions, generation: int, adopted_ms: int, trigger: int) -> Adoption:
     """How rows of `old` are carried over to `new`: dimensions, segments, attributes and categories keep names."""
     places = {dimension.name: d for d, dimension in enumerate(old.dimensions)}
-    dimension_from = np.full(DIMENSIONS_MAX, -1, np.int64)
-    replaced = np.zeros(DIMENSIONS_MAX, np.bool_)
-    segment_from = np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1))
+    dimension_from = np.full(ANSWERS_MAX, -1, np.int64)
+    replaced = np.zeros(ANSWERS_MAX, np.bool_)
+    segment_from = np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (ANSWERS_MAX, 1))
     for d, dimension in enumerate(new.dimensions):
         before = places.get(dimension.name, -1)
         dimension_from[d] = before

@@ -6,8 +6,9 @@ from typing import Any
 
 from models.compiled import kernel
 from models.customers import row as r
+from models.customers.answers import answer_at, since_at
 from models.customers.places import number
-from models.customers.row import DIMENSIONS_MAX
+from models.customers.row import ANSWERS_MAX
 from models.definitions.evaluate import answer, dimension_deadline, held_until, judge_dimension, tell
 from models.times import LATEST_MS
 
@@ -30,13 +31,14 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
     """
     plan, model = rules.plan, rules.model[0]
     leaves = leaves_ms(row, rules.retention_ms)
-    current = int(row.segment[d])
+    place = plan.dimensions[d].place
+    current = answer_at(row, place)
     if plan.dimensions[d].is_cluster:
         review = number(row, r.REVIEW)
         return (min(review, leaves), UNKNOWN) if review > 0 else (leaves, UNKNOWN)
     if plan.dimensions[d].chain[1] - plan.dimensions[d].chain[0] > 1:
         return _forecast_chain(row, now, d, leaves, rules, work)
-    dwell_ends = held_until(plan, d, current, number(row, r.SINCE_TIMES + d))
+    dwell_ends = held_until(plan, d, current, since_at(row, place))
     t = now
     judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
     for _ in range(STEPS_MAX):
@@ -58,12 +60,13 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
     """As forecast, of a dimension that hangs on others: these go through their own changes meanwhile."""
     plan, model = rules.plan, rules.model[0]
     first, last = plan.dimensions[d].chain[0], plan.dimensions[d].chain[1]
-    codes = work.values_before[:DIMENSIONS_MAX]  # nothing else is in them now; segments, and until when they are held
-    held = work.values_before[DIMENSIONS_MAX : 2 * DIMENSIONS_MAX]
+    codes = work.values_before[:ANSWERS_MAX]  # nothing else is in them now; segments, and until when they are held
+    held = work.values_before[ANSWERS_MAX : 2 * ANSWERS_MAX]
     for i in range(first, last):
         j = plan.used[i]
-        codes[j] = row.segment[j]
-        held[j] = held_until(plan, j, int(row.segment[j]), number(row, r.SINCE_TIMES + j))
+        place = plan.dimensions[j].place
+        codes[j] = answer_at(row, place)
+        held[j] = held_until(plan, j, answer_at(row, place), since_at(row, place))
         judge_dimension(row, now, plan, model, j, work.values_ahead, work.truth_ahead)
     t = now
     for _ in range(STEPS_MAX):

@@ -13,6 +13,7 @@ from models.changes import EVENT_TRIGGER, LATE, SILENCE
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
+from models.customers.answers import answer_at, no_answers, put_answer, since_at
 from models.customers.places import number, put
 from models.decide import LOOK, decide, end, leave, next_look
 from models.events import ATTRIBUTES_MAX
@@ -49,7 +50,7 @@ def step(
         row = rows[slot]
         dirty[slot] = True
         filled, whole = touch(rows, due, slot, event.ts_ms, rules, older, adoption, work, changes, filled, counters)
-        if not whole or filled + r.DIMENSIONS_MAX > len(changes):
+        if not whole or filled + len(rules.plan.dimensions) > len(changes):
             return i, filled
         if is_duplicate(row, event.id_hash):
             counters[DUPLICATES] += 1
@@ -131,7 +132,7 @@ def touch(
         row.generation = adoption.generation
     if row.generation != adoption.generation:
         filled, whole = _settle(rows, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
-        if not whole or filled + r.DIMENSIONS_MAX + len(adoption.removed) > len(changes):
+        if not whole or filled + len(rules.plan.dimensions) + len(adoption.removed) > len(changes):
             return filled, False
         if row.first_ms == 0:  # left before the adoption
             row.generation = adoption.generation
@@ -157,7 +158,7 @@ def _settle(
     """Decide at each due time up to `until_ms`, so that answers never hang on when anyone looked."""
     row = rows[slot]
     while due[slot] <= until_ms:
-        if filled + r.DIMENSIONS_MAX > len(changes) or work.departed[0] + 1 >= len(work.departed):
+        if filled + len(rules.plan.dimensions) > len(changes) or work.departed[0] + 1 >= len(work.departed):
             return filled, False
         at = due[slot]
         if at >= leaves_ms(row, rules.retention_ms):
@@ -189,11 +190,11 @@ def _change_over(
 
     Returns the new count of changes. Those that leave a segment which is no more name it by its old code.
     """
-    _carry_over(row, older, adoption, work)
+    _carry_over(row, rules, older, adoption, work)
     old = work.previous[0]
     for i in range(len(adoption.removed)):
         place = adoption.removed[i]
-        code = int(old.segment[place])
+        code = answer_at(old, older.plan.dimensions[place].place)
         if code > 0 or older.plan.dimensions[place].is_cluster:  # a cluster's 0 is a segment: unassigned
             end(changes[filled], row, slot, place, code, r.REMOVED, now, adoption.trigger, counters)
             filled += 1
@@ -203,26 +204,29 @@ def _change_over(
     )
     for i in range(first, filled):
         if changes[i].previous == r.GONE:
-            changes[i].previous = r.OF_BEFORE + int(old.segment[adoption.dimension_from[changes[i].dimension]])
+            place = older.plan.dimensions[adoption.dimension_from[changes[i].dimension]].place
+            changes[i].previous = r.OF_BEFORE + answer_at(old, place)
     return filled
 
 
 @kernel
-def _carry_over(row: Any, older: Any, adoption: Any, work: Any) -> None:
+def _carry_over(row: Any, rules: Any, older: Any, adoption: Any, work: Any) -> None:
     """Move what a row keeps by name to its place in the new rules; `work.previous` has the row before."""
     work.previous[0] = row
     old = work.previous[0]
-    for d in range(r.DIMENSIONS_MAX):
-        place = adoption.dimension_from[d]
-        row.segment[d] = 0 if place < 0 else old.segment[place]
-        put(row, r.SINCE_TIMES + d, 0 if place < 0 else number(old, r.SINCE_TIMES + place))
-        code = int(row.segment[d])
+    no_answers(row)
+    for d in range(len(rules.plan.dimensions)):
+        before = adoption.dimension_from[d]
+        if before < 0:
+            continue
+        place = older.plan.dimensions[before].place
+        code, since = answer_at(old, place), since_at(old, place)
         if adoption.replaced[d]:
-            row.segment[d] = r.GONE if code > 0 or older.plan.dimensions[place].is_cluster else 0
+            code = r.GONE if code > 0 or older.plan.dimensions[before].is_cluster else 0
         elif code < adoption.segment_from.shape[1]:  # cluster ids run on past the codes of rules: these stay
-            row.segment[d] = adoption.segment_from[d, code]
-            if code > 0 and row.segment[d] == 0:
-                row.segment[d] = r.GONE  # whatever follows, even no segment, is a change
+            kept = adoption.segment_from[d, code]
+            code = r.GONE if code > 0 and kept == 0 else kept  # whatever follows one, even no segment, is a change
+        put_answer(row, rules.plan.dimensions[d].place, code, since)
     for k in range(ATTRIBUTES_MAX):
         place = adoption.attribute_from[k]
         row.attribute[k] = math.nan if place < 0 else old.attribute[place]

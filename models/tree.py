@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.clusters.assign import nearest
-from models.customers.places import number
-from models.customers.row import NEVER_MS, SINCE_TIMES
+from models.customers.answers import answer_at, since_at
+from models.customers.row import NEVER_MS
 from models.definitions.document import CLUSTER, All, Condition, Not, Segment, Term
 from models.definitions.evaluate import answer, holds, judge
 from models.engine import Engine, Judge
@@ -78,7 +78,8 @@ def standings(row: Any, now: int, engine: Engine, judged: Judge) -> list[Standin
 
 def _standing(row: Any, now: int, judged: Judge, d: int, work: Workspace, until: int, following: int) -> Standing:
     dimension, rules = judged.definitions.dimensions[d], judged.rules
-    code, since = int(row.segment[d]), number(row, SINCE_TIMES + d)
+    place = int(rules.plan.dimensions[d].place)
+    code, since = int(answer_at(row, place)), int(since_at(row, place))
     runner_up, confidence = -1, 1.0
     asked: tuple[Asked, ...] = ()
     if dimension.kind == CLUSTER:

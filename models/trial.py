@@ -79,7 +79,7 @@ class Trial:
 
     def moves(self, d: int) -> Iterator[Found]:
         """For each deed the least that leads dimension d elsewhere; what leads nowhere is left out."""
-        current = int(self._row[0].segment[d])
+        current = self._standing(self._row, d)
         for deed in DEEDS:
             for times in range(1, TIMES_MAX + 1):
                 found = self._found(d, deed, times, current)
@@ -100,16 +100,19 @@ class Trial:
         return Found(deed.name, 1, self._code(d, deed, 1, high), high)
 
     def _code(self, d: int, deed: Deed, times: int, amount_minor: int) -> int:
-        return int(self.after(deed, times, amount_minor)[0].segment[d])
+        return self._standing(self.after(deed, times, amount_minor), d)
 
     def keeps(self, d: int, until_ms: int) -> Iterator[Kept]:
         """Deeds that leave dimension d as it is and move its deadline."""
-        current = int(self._row[0].segment[d])
+        current = self._standing(self._row, d)
         for deed in DEEDS:
             row = self.after(deed, 1)
             later = int(self._outlook(row)[0, d])
-            if int(row[0].segment[d]) == current and later > until_ms + 1:  # one later is only when it was asked
+            if self._standing(row, d) == current and later > until_ms + 1:  # one later is only when it was asked
                 yield Kept(deed.name, later if later < NEVER_MS else None)
+
+    def _standing(self, row: Any, d: int) -> int:
+        return int(self._judge.codes(row)[0, d])
 
     def _outlook(self, row: Any) -> NDArray[np.int64]:
         return self._engine.outlook_of(row, self._judge)[0]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX, ROW
+from models.customers.row import ANSWERS_MAX, CATEGORIES_MAX, ROW
 from models.definitions.compile import STACK_MAX, Plan
 from models.definitions.language import SEGMENTS_MAX, TERMS_MAX
 from models.events import ATTRIBUTES_MAX
@@ -87,10 +87,10 @@ def first_adoption() -> Adoption:
         0,
         0,
         0,
-        np.arange(DIMENSIONS_MAX, dtype=np.int64),
-        np.zeros(DIMENSIONS_MAX, np.bool_),
+        np.arange(ANSWERS_MAX, dtype=np.int64),
+        np.zeros(ANSWERS_MAX, np.bool_),
         np.zeros(0, np.int64),
-        np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (DIMENSIONS_MAX, 1)),
+        np.tile(np.arange(SEGMENTS_MAX + 1, dtype=np.int64), (ANSWERS_MAX, 1)),
         np.arange(ATTRIBUTES_MAX, dtype=np.int64),
         np.arange(CATEGORIES_MAX, dtype=np.int64),
     )

@@ -21,8 +21,7 @@ from ruamel.yaml import YAML
 from models import events as e
 from models.changes import CHANGE
 from models.clusters.snapshot import Cluster, Snapshot
-from models.customers.places import number
-from models.customers.row import DAY_MS, SINCE_TIMES
+from models.customers.row import DAY_MS
 from models.definitions.document import Definitions
 from models.definitions.language import parse
 from models.engine import Engine, Judge, judge_of
@@ -210,14 +209,18 @@ class Core:
         """(valid_until_ms, next segment code) of every customer and dimension, each [n, dimensions]."""
         return self.engine.outlook_of(self.rows, self.judge)
 
+    def codes(self, slot: int = 0) -> list[int]:
+        """The codes of every dimension and audience of a customer."""
+        return [int(code) for code in self.judge.codes(self.rows[slot : slot + 1])[0]]
+
     def segment(self, dimension: str, slot: int = 0) -> str | None:
         """The name of the segment a customer is in."""
         d = self.place(dimension)
-        return self.judge.segment_name(d, int(self.rows[slot].segment[d]))
+        return self.judge.segment_name(d, self.codes(slot)[d])
 
     def since(self, dimension: str, slot: int = 0) -> int:
         """Since when a customer is in her segment."""
-        return int(number(self.rows[slot], SINCE_TIMES + self.place(dimension)))
+        return int(self.judge.since_ms(self.rows[slot : slot + 1])[0, self.place(dimension)])
 
     def place(self, dimension: str) -> int:
         """The number of a dimension."""

@@ -163,9 +163,9 @@ class Silent:
         """Vectors go nowhere here."""
 
 
-def send(log: StillLog, events: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Put events (topic, payload) and the shipped definitions into their topics."""
-    definitions, document = load("")
+def send(log: StillLog, events: Iterable[tuple[str, Mapping[str, Any]]], path: str = "") -> None:
+    """Put events (topic, payload) and definitions (those shipped, or of a file) into their topics."""
+    definitions, document = load(path)
     log.shelf(DEFINITIONS_TOPIC).put(definitions.digest.encode(), document)
     for topic, payload in events:
         log.shelf(topic).put(str(payload["customer_id"]).encode(), plain_json.encode(payload))

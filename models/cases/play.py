@@ -56,7 +56,7 @@ def play(case: Case) -> Played:
     _wait(engine, played, case.at_ms)
     row = engine.table.rows[:1]
     until, following = engine.outlook_of(row, judge)
-    played.segments = row["segment"][0].tolist()[: len(case.definitions.dimensions)]
+    played.segments = judge.codes(row)[0].tolist()
     played.until_ms, played.following = until[0].tolist(), following[0].tolist()
     _look(engine, played, max(case.at_ms, int(row["decided_ms"][0])))
     return played
@@ -77,11 +77,11 @@ def _note(engine: Engine, played: Played, changes: Any) -> None:
 def _look(engine: Engine, played: Played, at_ms: int) -> None:
     rules, terms = played.judge.rules, played.judge.terms
     values, truth = np.zeros(len(rules.plan.readings)), np.zeros(len(rules.plan.terms), np.bool_)
-    row = engine.table.rows[0]
+    row, codes = engine.table.rows[0], played.judge.codes(engine.table.rows[:1])[0].tolist()
     judge_row(row, at_ms, rules.plan, rules.model[0], values, truth)
     for d, dimension in enumerate(played.judge.definitions.dimensions):
         if dimension.kind != CLUSTER:
-            tell(rules.plan, d, int(row.segment[d]), values, truth)
+            tell(rules.plan, d, codes[d], values, truth)
     played.looks.append(Look(at_ms, values.tolist(), truth.tolist()[: len(terms)]))
 
 

@@ -6,10 +6,12 @@ import numpy as np
 
 from models.events import ATTRIBUTES_MAX
 
-ROW_VERSION = 2  # part of the engine's fingerprint; a change of ROW raises it and adds a step to customers/upgrade.py
+ROW_VERSION = 3  # part of the engine's fingerprint; a change of ROW raises it and adds a step to customers/upgrade.py
 DAY_MS = 86_400_000
 
 DIMENSIONS_MAX = 16  # room for twelve more than ship; the segment and its date cost 8 bytes each
+AUDIENCES_MAX = 64  # in or out: a bit each
+ANSWERS_MAX = DIMENSIONS_MAX + AUDIENCES_MAX  # places of customers/answers.py
 CATEGORIES_MAX = 8  # declared categories: room for the time of the last click on each
 ORDERS_KEPT = 6  # windows over orders are exact up to six
 CLICKS_KEPT = 5  # as above, for clicks
@@ -61,7 +63,7 @@ ROW = np.dtype(
         ("decayed", "f8", (5,)),
         ("event_id", "u8", (EVENT_IDS_KEPT,)),
         ("attribute", "f8", (ATTRIBUTES_MAX,)),  # numbers; strings as a 52-bit hash; NaN: absent
-        ("audiences", "u8"),  # a bit for each of 64 audiences
+        ("audiences", "u8"),  # a bit for each: in
         ("low", "u4", (PLACES,)),  # lower 32 bits of 48
         ("count", "u4", (12,)),
         ("generation", "u4"),  # the adoption (definitions, model) that judged this row

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.customers.row import DIMENSIONS_MAX
 from models.definitions.dependencies import ancestors, evaluation_order
 from models.definitions.document import CLUSTER, All, Condition, Definitions, Dimension, Not, Term
 from models.definitions.language import NESTING_MAX, OPS
@@ -28,6 +30,7 @@ DIMENSION = np.dtype(
         ("review_ms", "i8"),
         ("dwell_ms", "i8"),  # of clusters; segments have their own
         ("cooldown_ms", "i8"),  # of a single segment
+        ("place", "i8"),  # where rows keep the answer (customers/answers.py)
         ("turn", "i8"),  # which dimension is judged in this place: each after those it hangs on
         ("chain", "i8", (2,)),  # [from, to) in `used`: the dimensions it hangs on, in the order of turns, and itself
         ("readers", "i8", (2,)),  # [from, to) in `used`: the terms that hang on it
@@ -47,7 +50,8 @@ class Plan(NamedTuple):
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, homes: Sequence[int]) -> None:
+        self._homes = homes  # where rows keep the answer of each dimension
         self.terms: list[Term] = []
         self.places: dict[Term, int] = {}
         self.readings: dict[tuple[int, int, int], int] = {}
@@ -58,13 +62,18 @@ class _Writer:
         self._emit(condition)
         return start, len(self.code)
 
+    def reading(self, term: Term) -> tuple[int, int, int]:
+        """Kind, source and window; of another dimension's answer its place in the row."""
+        kind, source = term.feature.kind, term.feature.source
+        return kind, self._homes[source] if kind == ANSWER else source, term.window_ms
+
     def _emit(self, condition: Condition) -> None:
         """Append postfix code; lists are folded one by one, so the stack is as high as nesting is deep."""
         if isinstance(condition, Term):
             place = self.places.setdefault(condition, len(self.terms))
             if place == len(self.terms):
                 self.terms.append(condition)
-                self.readings.setdefault(_reading(condition), len(self.readings))
+                self.readings.setdefault(self.reading(condition), len(self.readings))
             self.code.append(place)
         elif isinstance(condition, Not):
             self._emit(condition.part)
@@ -80,28 +89,36 @@ class _Writer:
 
 def compile_plan(definitions: Definitions) -> tuple[Plan, tuple[Term, ...]]:
     """Return the arrays, and the terms in the order of their numbers (for words and reasons)."""
-    writer = _Writer()
+    places = list(_places(definitions))
+    writer = _Writer(places)
     segments: list[tuple[tuple[int, int], tuple[int, int], int]] = []
     dimensions: list[tuple[Any, ...]] = []
     used: list[int] = []
-    for dimension in definitions.dimensions:
+    for dimension, place in zip(definitions.dimensions, places, strict=True):
         first, first_used = len(segments), len(used)
         segments.extend((writer.write(s.enter), writer.write(s.stay), s.dwell_ms) for s in dimension.segments)
         used.extend(_terms_of(dimension, writer.places))
         dimensions.append(
             ((first, len(segments)), (first_used, len(used)), dimension.kind == CLUSTER, dimension.margin,
-             dimension.review_ms, dimension.dwell_ms, dimension.cooldown_ms, 0, (0, 0), (0, 0))
+             dimension.review_ms, dimension.dwell_ms, dimension.cooldown_ms, place, 0, (0, 0), (0, 0))
         )  # fmt: skip
     _add_dependencies(definitions, writer.terms, dimensions, used)
     plan = Plan(
         readings=_records(list(writer.readings), READING),
-        terms=_records([_term_record(term, writer.readings) for term in writer.terms], TERM),
+        terms=_records([_term_record(term, writer.readings[writer.reading(term)]) for term in writer.terms], TERM),
         code=np.array(writer.code or [TRUE], np.int64),
         segments=_records(segments, SEGMENT),
         dimensions=_records(dimensions, DIMENSION),
         used=np.array(used or [0], np.int64),
     )
     return plan, tuple(writer.terms)
+
+
+def _places(definitions: Definitions) -> Iterator[int]:
+    """For each dimension where rows keep its answer: those with a date from 0 on, the others have a bit."""
+    dated, bits = count(), count(DIMENSIONS_MAX)
+    for dimension in definitions.dimensions:
+        yield next(dated if dimension.has_date else bits)
 
 
 def _add_dependencies(
@@ -125,12 +142,8 @@ def _records(values: Sequence[Any], dtype: np.dtype[np.void]) -> NDArray[np.void
     return array.view(np.recarray)
 
 
-def _reading(term: Term) -> tuple[int, int, int]:
-    return term.feature.kind, term.feature.source, term.window_ms
-
-
-def _term_record(term: Term, readings: dict[tuple[int, int, int], int]) -> tuple[int, int, float, float]:
-    return readings[_reading(term)], OPS.index(term.op), native_threshold(term), term.feature.per_unit
+def _term_record(term: Term, reading: int) -> tuple[int, int, float, float]:
+    return reading, OPS.index(term.op), native_threshold(term), term.feature.per_unit
 
 
 def native_threshold(term: Term) -> float:

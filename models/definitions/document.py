@@ -86,11 +86,22 @@ class Dimension:
     cooldown_ms: int = 0  # of a single segment: the least time between leaving and entering it again
 
     @property
+    def has_date(self) -> bool:
+        """Whether rows keep since when a customer has its answer: of an audience only where something hangs on it."""
+        is_audience = self.name.startswith(AUDIENCE)
+        return not is_audience or self.cooldown_ms > 0 or any(segment.dwell_ms for segment in self.segments)
+
+    @property
     def path(self) -> str:
         """Where in the document it is."""
         if self.name.startswith(AUDIENCE):
-            return f"audiences.{self.name.removeprefix(AUDIENCE)}"
+            return f"audiences.{self.segments[0].label or self.known_as}"
         return f"dimensions.{self.name}"
+
+    @property
+    def known_as(self) -> str:
+        """Its name, without the word that an audience's begins with."""
+        return self.name.removeprefix(AUDIENCE)
 
     def segment_path(self, i: int) -> str:
         """Where in the document a segment is; that of an audience is the audience."""

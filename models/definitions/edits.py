@@ -47,7 +47,7 @@ def edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Edit]:
 def dimensions_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """The dimensions by the names they are published under; an audience is one of a single segment."""
     audiences = {
-        f"{AUDIENCE}{name}": {"segments": [{"name": IN, **entry}]}
+        f"{AUDIENCE}{entry.get('id', name)}": {"segments": [{**entry, "id": IN, "name": name}]}
         for name, entry in (document.get("audiences") or {}).items()
     }
     return {**(document.get("dimensions") or {}), **audiences}
@@ -55,7 +55,10 @@ def dimensions_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dimensions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit]:
     renamed = {
-        name: was for name in new.keys() - old.keys() for was in old.keys() - new.keys() if new[name] == old[was]
+        name: was
+        for name in new.keys() - old.keys()
+        for was in old.keys() - new.keys()
+        if _asks(name, new[name]) == _asks(was, old[was])
     }
     for name, dimension in new.items():
         if name in renamed:
@@ -67,6 +70,13 @@ def _dimensions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit
     for name, dimension in old.items():
         if name not in new and name not in renamed.values():
             yield Edit(REMOVED, name, before=dimension)
+
+
+def _asks(name: str, dimension: Mapping[str, Any]) -> Any:
+    """What is the same in two dimensions of which only the name differs; an audience's is also that of its segment."""
+    if not name.startswith(AUDIENCE):
+        return dimension
+    return AUDIENCE, {key: value for key, value in dimension["segments"][0].items() if key != "name"}
 
 
 def _dimension(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit]:
@@ -125,10 +135,17 @@ def touched(new: Mapping[str, Any], found: Sequence[Edit]) -> list[str]:
         name
         for name, text in texts.items()
         if name not in moved
-        and any(re.search(rf"\b{re.escape(other.removeprefix(AUDIENCE))}\b", text) for other in moved)
+        and any(re.search(rf"\b{re.escape(_called(other, dimensions))}\b", text) for other in moved)
     }:
         moved |= further
     return [name for name in dimensions if name in moved]
+
+
+def _called(name: str, dimensions: Mapping[str, Any]) -> str:
+    """What conditions name a dimension by: an audience that has an id by its present name."""
+    if name.startswith(AUDIENCE) and name in dimensions:
+        return str(dimensions[name]["segments"][0]["name"])
+    return name.removeprefix(AUDIENCE)
 
 
 def _other(edit: Edit) -> list[Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any as Value
 
-from models.customers.row import CATEGORIES_MAX, DAY_MS, DIMENSIONS_MAX
+from models.customers.row import AUDIENCES_MAX, CATEGORIES_MAX, DAY_MS, DIMENSIONS_MAX
 from models.definitions.comparison import OPS, Scope, read
 from models.definitions.dependencies import evaluation_order, terms_of
 from models.definitions.document import (
@@ -128,11 +128,10 @@ def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:
 def _dimensions(root: Mapping[str, Value], scope: Scope) -> tuple[Dimension, ...]:
     given = [key for key in ("dimensions", "audiences") if key in root] or ["dimensions"]
     found = {key: _mapping(root.get(key), key, None) for key in given}
-    count = sum(len(one) for one in found.values())
     for key, one in found.items():
-        if not one or count > DIMENSIONS_MAX:
-            both = " with the others" if len(found) > 1 else ""
-            raise DefinitionError(key, f"must be 1 to {DIMENSIONS_MAX}{both}, there are {count}")
+        most = DIMENSIONS_MAX if key == "dimensions" else AUDIENCES_MAX
+        if not 1 <= len(one) <= most:
+            raise DefinitionError(key, f"must be 1 to {most}, there are {len(one)}")
     entries, audiences = found.get("dimensions", {}), found.get("audiences", {})
     scope.dimensions = (*entries, *(f"{AUDIENCE}{name}" for name in audiences))
     scope.segments = {name: _segment_names(entry) for name, entry in entries.items() if _is_rules(entry)}
@@ -141,11 +140,28 @@ def _dimensions(root: Mapping[str, Value], scope: Scope) -> tuple[Dimension, ...
         *(_dimension(name, entry, scope) for name, entry in entries.items()),
         *(_audience(name, entry, scope) for name, entry in audiences.items()),
     )
+    _require_places(dimensions)
     evaluation_order(dimensions)  # refuses a circle
     clusters = [dimension.name for dimension in dimensions if dimension.kind == CLUSTER]
     if len(clusters) > 1:
         raise DefinitionError(f"dimensions.{clusters[1]}.kind", "there is one model, so one cluster dimension at most")
     return dimensions
+
+
+def _require_places(dimensions: tuple[Dimension, ...]) -> None:
+    """Refuse a document with an audience that needs a date where none is left, and audiences of one id."""
+    dated = [dimension for dimension in dimensions if dimension.has_date]
+    if len(dated) > DIMENSIONS_MAX:
+        first = dated[DIMENSIONS_MAX]
+        key = "cooldown_days" if first.cooldown_ms else "dwell_days"
+        raise DefinitionError(
+            f"{first.path}.{key}",
+            f"needs since when a customer is in or out: a row keeps {DIMENSIONS_MAX} such dates, of dimensions and "
+            "of audiences before this one; the other audiences are a bit each",
+        )
+    for d, dimension in enumerate(dimensions):
+        if dimension.name in {other.name for other in dimensions[:d]}:
+            raise DefinitionError(f"{dimension.path}.id", f"{dimension.known_as!r} is there twice")
 
 
 def _is_rules(entry: Value) -> bool:
@@ -190,10 +206,16 @@ def _dimension(name: str, value: Value, scope: Scope) -> Dimension:
 def _audience(name: str, value: Value, scope: Scope) -> Dimension:
     """In it or not: a dimension of one segment."""
     path = f"audiences.{_name(name, 'audiences')}"
-    entry = _mapping(value, path, {"when", "stay", "dwell_days", "cooldown_days", "description"})
-    segment = _segment({**entry, "name": IN}, path, scope, 0)
-    cooldown = _cooldown_ms(entry, path)
-    return Dimension(f"{AUDIENCE}{name}", RULES, (segment,), _description(entry, path), cooldown_ms=cooldown)
+    entry = _mapping(value, path, {"id", "when", "stay", "dwell_days", "cooldown_days", "description"})
+    given = {**entry, "name": name, "id": IN} if "id" in entry else {**entry, "name": IN}
+    known = _name(entry.get("id", name), f"{path}.id")
+    return Dimension(
+        name=f"{AUDIENCE}{known}",
+        kind=RULES,
+        segments=(_segment(given, path, scope, 0),),
+        description=_description(entry, path),
+        cooldown_ms=_cooldown_ms(entry, path),
+    )
 
 
 def _cooldown_ms(entry: Mapping[str, Value], path: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from models import events as e
 from models.cases import language as cases
 from models.changes import TRIGGERS
-from models.customers.row import CATEGORIES_MAX, DIMENSIONS_MAX
+from models.customers.row import AUDIENCES_MAX, CATEGORIES_MAX, DIMENSIONS_MAX
 from models.definitions import language
 from models.definitions.comparison import FORMS, TEXT_MAX, patterns
 from models.definitions.document import CLUSTER, RULES
@@ -55,11 +55,11 @@ def schema() -> Schema:
                 },
                 "audiences": {
                     "type": "object",
-                    "description": "a customer is in one or not; as many as dimensions leave room for",
+                    "description": "a customer is in one or not",
                     "minProperties": 1,
-                    "maxProperties": DIMENSIONS_MAX,
+                    "maxProperties": AUDIENCES_MAX,
                     "propertyNames": name,
-                    "additionalProperties": _audience(),
+                    "additionalProperties": _audience(name),
                 },
                 "budget": {
                     "type": "array",
@@ -126,8 +126,9 @@ def _membership() -> dict[str, Schema]:
     }
 
 
-def _audience() -> Schema:
-    return _object(_membership(), "when")
+def _audience(name: Schema) -> Schema:
+    known = {**name, "description": "what it is known by for ever, where that is not its name"}
+    return _object({"id": known, **_membership()}, "when")
 
 
 def _rules(name: Schema) -> Schema:

@@ -8,6 +8,7 @@ from typing import Any
 from models.compiled import kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
+from models.customers.answers import answer_at
 from models.customers.places import number
 from models.events import MINOR_PER_MAJOR
 from models.exact_math import exp2, log1p
@@ -78,7 +79,7 @@ def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any
     if kind == c.FOLLOW:
         return _follow(row, source)
     if kind == c.ANSWER:
-        return float(row.segment[source])
+        return float(answer_at(row, source))
     return row.attribute[source] if number(row, r.PROFILE_TIME) > 0 else math.nan  # a row without a profile has none
 
 

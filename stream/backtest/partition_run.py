@@ -18,7 +18,6 @@ from models.customers.row import (
     LAST_ORDER,
     OPENS,
     ORDERS,
-    SINCE_TIMES,
     UNSUBSCRIBES,
 )
 from models.definitions.document import Definitions
@@ -122,7 +121,7 @@ class PartitionRun:
         self._log = ChangeLog(options.changes_folder, number) if options.changes_folder else None
         codes = codes_of(options.variants[0].definitions)
         kinds = (MONTH, WEEK) if options.periods else ()
-        self._lookers = [Looker(kind, codes, options.first_ms) for kind in kinds]
+        self._lookers = [Looker(kind, codes, judges[0], options.first_ms) for kind in kinds]
         self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
         self._categories = [_category_places(options.shape, variant.definitions) for variant in options.variants]
         self._events = 0
@@ -222,7 +221,8 @@ class PartitionRun:
         slots = np.arange(0, len(rows), stride)
         slots = slots[rows["first_ms"][slots] > 0]
         codes = codes_of(engine.judge.definitions)
-        segments = [codes.of(d, rows["segment"][slots, d]) for d in range(len(codes.first))]
+        standing = engine.judge.codes(rows[slots])
+        segments = [codes.of(d, standing[:, d]) for d in range(len(codes.first))]
         months, weeks = (looker.periods for looker in self._lookers)
         return Calendar(months, weeks, Vectors(engine.sample(slots, at_ms)[0], np.stack(segments, axis=1)))
 
@@ -259,9 +259,9 @@ def customers_of(engines: Sequence[Engine], number: int) -> Customers:
         unsubscribes=count[:, UNSUBSCRIBES],
     )
     for engine in engines:
-        width, rows = len(engine.judge.definitions.dimensions), engine.table.rows[: len(engine.table)]
-        found.segments.append(rows["segment"][:, :width].astype(np.int64))
-        found.since_ms.append(numbers(rows, SINCE_TIMES, width))
+        judge, rows = engine.judge, engine.table.rows[: len(engine.table)]
+        found.segments.append(judge.codes(rows))
+        found.since_ms.append(judge.since_ms(rows))
         found.valid_until_ms.append(engine.outlook_of(rows, engine.judge)[0])
     return found
 

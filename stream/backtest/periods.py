@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.customers.row import DAY_MS, ORDERS
+from models.engine import Judge
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.backtest.tally import Codes
 
@@ -99,10 +100,10 @@ def first_day(kind: str, number: int) -> dt.date:
 class Looker:
     """Ends periods of one kind for the customers of a partition."""
 
-    def __init__(self, kind: str, codes: Codes, first_ms: int) -> None:
+    def __init__(self, kind: str, codes: Codes, judge: Judge, first_ms: int) -> None:
         self.kind = kind
         self.periods: list[Period] = []
-        self._codes = codes
+        self._codes, self._judge = codes, judge
         self._number = number_of(kind, first_ms)
         self._ended = 0
         dimensions = len(codes.first)
@@ -118,7 +119,8 @@ class Looker:
     def end(self, rows: Any) -> None:
         """End the period that goes on."""
         self._make_room(len(rows))
-        codes = np.stack([self._codes.of(d, rows["segment"][:, d]) for d in range(len(self._codes.first))], axis=1)
+        standing = self._judge.codes(rows)
+        codes = np.stack([self._codes.of(d, standing[:, d]) for d in range(len(self._codes.first))], axis=1)
         keys, counts = np.unique(self._before * self._codes.total + codes, return_counts=True)
         orders = rows["count"][:, ORDERS].astype(np.int64)
         spend_minor = rows["spend_minor"] - rows["refund_minor"]

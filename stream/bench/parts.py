@@ -6,11 +6,13 @@ import cProfile
 import io
 import pstats
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.customers.row import DAY_MS
+from models.definitions.language import parse
 from models.engine import Engine, judge_of
 from models.events import ATTRIBUTES_MAX
 from stream.bench.machine import cpu_s, facts
@@ -24,10 +26,10 @@ SWEEP_CUSTOMERS = 20_000  # that really lived; a larger table repeats them
 PROFILE_LINES = 40  # functions shown
 
 
-def kernel(count: int, customers: int) -> dict[str, object]:
-    """The kernel: events applied and all dimensions decided, changes left as records."""
+def kernel(count: int, customers: int, audiences: int = 0) -> dict[str, object]:
+    """The kernel: events applied, all dimensions and so many audiences decided, changes left as records."""
     load = Load(count, customers)
-    engine = _engine(load)
+    engine = _engine(load, audiences)
     attributes = np.zeros((1, ATTRIBUTES_MAX))
     every = kernel_events(load)
     engine.table.add([str(number) for number in range(customers)])
@@ -40,6 +42,7 @@ def kernel(count: int, customers: int) -> dict[str, object]:
     return {
         "events": count,
         "customers": customers,
+        "audiences": audiences,
         "us_per_event": round(seconds * 1e6 / count, 3),
         "changes_per_event": round(changes / count, 3),
         "machine": facts(),
@@ -121,11 +124,27 @@ def _profiled(rehearsal: Rehearsal, fetches: list[Fetch]) -> tuple[Stages, str]:
     return stages, text.getvalue()
 
 
-def _engine(load: Load) -> Engine:
-    shipped, _ = definitions.load("")
-    engine = Engine(judge_of(shipped, snapshot_of(load)), CUSTOMERS_MAX)
+def _engine(load: Load, audiences: int = 0) -> Engine:
+    document = definitions.plain(definitions.shipped_text())
+    if audiences:
+        document["audiences"] = {f"audience {n}": _audience(n) for n in range(audiences)}
+    engine = Engine(judge_of(parse(document), snapshot_of(load)), CUSTOMERS_MAX)
     engine.warm()
     return engine
+
+
+def _audience(n: int) -> dict[str, Any]:
+    """What a campaign asks for: none asks quite as another does, so that each costs its own comparisons."""
+    conditions: tuple[dict[str, Any], ...] = (
+        {"when": {"all": [f"spend >= {100 + 40 * n}", f"days_since_order < {30 + n}"]}},
+        {
+            "when": {"all": [f"no order for {20 + n} days", f"orders >= {1 + n % 6}"]},
+            "stay": f"no order for {10 + n} days",
+        },
+        {"when": f"clicks in {1 + n} days >= 3", "stay": f"clicks in {1 + n} days >= 2"},
+        {"when": {"any": [f"open_rate >= {0.2 + n / 200:g}", f"amount in {10 + n} days >= {50 + n}"]}},
+    )
+    return conditions[n % len(conditions)]
 
 
 def _cut(every: NDArray[np.void]) -> Iterator[NDArray[np.void]]:

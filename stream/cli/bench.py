@@ -18,6 +18,8 @@ from stream.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AUDIENCES = 64  # as many as a document may have; the core is not loaded for a help text
+
 app = typer.Typer(help="Measure the worker and its parts; docs/performance.md says how to read the figures.")
 
 Events = Annotated[int, typer.Option("--events", min=1_000, help="Events measured, after a warm-up.")]
@@ -160,11 +162,19 @@ def memory(
 
 
 @app.command()
-def kernel(*, events: Events = PART_EVENTS, customers: Customers = CUSTOMERS, as_json: Json = False) -> None:
+def kernel(
+    *,
+    events: Events = PART_EVENTS,
+    customers: Customers = CUSTOMERS,
+    audiences: Annotated[
+        int, typer.Option("--audiences", min=0, max=AUDIENCES, help="Audiences beside the shipped dimensions.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
     """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
     from stream.bench.parts import kernel as run
 
-    _show("kernel", run(events, customers), as_json=as_json)
+    _show("kernel", run(events, customers, audiences), as_json=as_json)
 
 
 @app.command()

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from models.compiled import kernel
 from models.customers.names import Packed, packed
-from models.customers.places import numbers
-from models.customers.row import NEVER_MS, ROW, SINCE_TIMES
+from models.customers.row import NEVER_MS, ROW
 from models.definitions.document import CLUSTER
 from models.engine import UNASSIGNED, Judge
 from models.times import TEXT_BYTES
@@ -58,11 +57,13 @@ class MembershipBytes:
         rows : ROW records; `ids` are their customers'.
         until, following : the outlook of every dimension, [n, dimensions].
         """
-        since = numbers(rows, SINCE_TIMES, len(self.judge.definitions.dimensions))
+        codes, since = self.judge.codes(rows), self.judge.since_ms(rows)
         starts = ids.borders()
 
         def some(done: int, out: Any, ends: Any, plain: Any) -> int:
-            return _write_all(rows, done, ids.text, starts, since, until, following, self._pieces, out, ends, plain)
+            return _write_all(
+                rows, done, ids.text, starts, codes, since, until, following, self._pieces, out, ends, plain
+            )
 
         values, rare = self._scribe.write(len(rows), some)
         if rare:
@@ -107,8 +108,8 @@ def _pieces_of(judge: Judge) -> Pieces:
 
 @kernel
 def _write_all(
-    rows: Any, done: int, ids: Any, starts: Any, since: Any, until: Any, following: Any, pieces: Any, out: Any,
-    ends: Any, plain: Any,
+    rows: Any, done: int, ids: Any, starts: Any, codes: Any, since: Any, until: Any, following: Any, pieces: Any,
+    out: Any, ends: Any, plain: Any,
 ) -> int:  # fmt: skip
     """Write memberships from `done` on while there is room; returns how many are written then."""
     at = 0
@@ -120,7 +121,7 @@ def _write_all(
         end = text(out, put(out, at, pieces, CUSTOMER), ids, starts[i], starts[i + 1])
         end = integer(out, put(out, end, pieces, SEQ), rows[i].seq)
         end = time(out, put(out, end, pieces, RULES), rows[i].decided_ms)
-        end = _segments(rows[i], since[i], until[i], following[i], pieces, out, put(out, end, pieces, SEGMENTS))
+        end = _segments(codes[i], since[i], until[i], following[i], pieces, out, put(out, end, pieces, SEGMENTS))
         end = put(out, end, pieces, END)
         plain[i] = end >= 0
         at = end if end >= 0 else at
@@ -129,10 +130,10 @@ def _write_all(
 
 
 @kernel
-def _segments(row: Any, since: Any, until: Any, following: Any, pieces: Any, out: Any, at: int) -> int:
+def _segments(standing: Any, since: Any, until: Any, following: Any, pieces: Any, out: Any, at: int) -> int:
     codes, first = pieces.head.shape[1], True
     for d in range(len(pieces.is_cluster)):
-        code = int(row.segment[d])
+        code = standing[d]
         if code == 0 and not pieces.is_cluster[d]:
             continue
         if code >= codes or following[d] >= codes:
@@ -141,7 +142,7 @@ def _segments(row: Any, since: Any, until: Any, following: Any, pieces: Any, out
             at = sign(out, at, COMMA)
         first = False
         at = put(out, at, pieces, pieces.head[d, code])
-        at = _moment(out, at, since[d]) if code > 0 else put(out, at, pieces, NULL)
+        at = _moment(out, at, since[d]) if code > 0 and since[d] > 0 else put(out, at, pieces, NULL)
         at = put(out, at, pieces, VALID_UNTIL)
         at = _moment(out, at, until[d]) if until[d] < NEVER_MS else put(out, at, pieces, NULL)
         at = put(out, at, pieces, pieces.following[d, following[d]] if following[d] >= 0 else NO_NEXT)

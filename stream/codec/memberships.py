@@ -9,8 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from models.customers.places import numbers
-from models.customers.row import NEVER_MS, SINCE_TIMES
+from models.customers.row import NEVER_MS
 from models.definitions.document import CLUSTER
 from models.engine import UNASSIGNED, Judge
 from models.times import iso_times
@@ -27,9 +26,9 @@ def encode_memberships(rows: Any, judge: Judge, ids: Sequence[str], until: Ints,
     until, following : the outlook of every dimension, [n, dimensions].
     """
     definitions = judge.definitions
-    since = numbers(rows, SINCE_TIMES, len(definitions.dimensions))
+    codes, since = judge.codes(rows), judge.since_ms(rows)
     columns = [
-        _column(judge, d, rows["segment"][:, d], since[:, d], until[:, d], following[:, d])
+        _column(judge, d, codes[:, d], since[:, d], until[:, d], following[:, d])
         for d in range(len(definitions.dimensions))
     ]
     tail = f',"definition":{_json(definitions.digest)},"model":{_json(judge.model or None)},"updated_at":'
@@ -41,7 +40,7 @@ def encode_memberships(rows: Any, judge: Judge, ids: Sequence[str], until: Ints,
         ).encode()
 
 
-def _column(judge: Judge, d: int, codes: NDArray[np.uint16], since: Ints, until: Ints, following: Ints) -> list[str]:
+def _column(judge: Judge, d: int, codes: Ints, since: Ints, until: Ints, following: Ints) -> list[str]:
     """One dimension of every customer; empty where there is no segment."""
     dimension = judge.definitions.dimensions[d]
     name = _json(dimension.name)
@@ -55,7 +54,11 @@ def _column(judge: Judge, d: int, codes: NDArray[np.uint16], since: Ints, until:
         for code in np.unique(following).tolist()
     }
     columns = zip(
-        codes.tolist(), _times(since, codes > 0), _times(until, until < NEVER_MS), following.tolist(), strict=True
+        codes.tolist(),
+        _times(since, (codes > 0) & (since > 0)),
+        _times(until, until < NEVER_MS),
+        following.tolist(),
+        strict=True,
     )
     return [
         f'{first[code]}{begins},"valid_until":{ends}{last[follows]}' if code in first else ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.definitions.document import AUDIENCE
 from models.definitions.edits import (
     ADDED,
     MOVED,
@@ -21,6 +22,7 @@ from models.definitions.edits import (
     id_of,
     touched,
 )
+from models.definitions.language import IN
 
 WHEN, STAY = "when", "stay"
 SAYS = {WHEN: "enters when", STAY: "stays while", "dwell_days": "least days in it"}
@@ -91,6 +93,11 @@ class Difference:
             for old in gone
             for new in come
             if old.dimension == new.dimension and old.before[WHEN] == new.after[WHEN]
+        ] + [
+            f"give {one.dimension.removeprefix(AUDIENCE)!r} the `id: {str(one.before).removeprefix(AUDIENCE)}`: "
+            "then its customers stay"
+            for one in self.edits
+            if one.kind == RENAMED and not one.segment and one.dimension.startswith(AUDIENCE)
         ]
 
     def effect(self) -> list[str]:
@@ -112,7 +119,7 @@ class Difference:
 
 def sentence(edit: Edit) -> str:  # noqa: PLR0911 - one return a kind of edit
     """One edit in words; whose it is stands before it."""
-    who = f"{edit.segment}: " if edit.segment else ""
+    who = f"{edit.segment}: " if edit.segment and not edit.dimension.startswith(AUDIENCE) else ""
     if edit.kind == ADDED:
         return who + ("added, " + _says(edit.after) if edit.segment else "added, " + _segments(edit.after))
     if edit.kind == REMOVED and edit.segment:
@@ -176,4 +183,6 @@ def _says(segment: Mapping[str, Any]) -> str:
 
 def _segments(dimension: Mapping[str, Any]) -> str:
     names = [id_of(one) for one in dimension.get("segments", ())]
+    if names == [IN]:  # an audience: what it is called is said before
+        return _says(dimension["segments"][0])
     return f"segments {', '.join(names)}" if names else "clusters"

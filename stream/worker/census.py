@@ -27,11 +27,11 @@ class Census:
         if engine.adoption.generation != self._generation:
             self._counted, self._next, self._generation = {}, 0, engine.adoption.generation
         table = engine.table
-        slots = np.arange(self._next, min(self._next + ROWS_AT_ONCE, len(table)))
-        places = slots[table.names.occupied(slots)]
-        count, codes = table.rows["count"][places], table.rows["segment"][places]
+        end = min(self._next + ROWS_AT_ONCE, len(table))
+        rows, there = table.rows[self._next : end], table.names.occupied(np.arange(self._next, end))
+        count, codes = rows["count"][there], engine.judge.codes(rows)[there]
         amounts = (
-            table.rows["spend_minor"][places] - table.rows["refund_minor"][places],
+            (rows["spend_minor"] - rows["refund_minor"])[there],
             count[:, EMAILS_SENT],
             count[:, OPENS] + count[:, EMAIL_CLICKS],
         )
@@ -40,7 +40,7 @@ class Census:
             for code in np.flatnonzero(sums[0]).tolist():
                 found = np.array([one[code] for one in sums], np.int64)
                 self._counted[d, code] = self._counted.get((d, code), NOTHING) + found
-        self._next += len(slots)
+        self._next = end
         if self._next >= len(table):
             self.sizes = self._named(engine)
             self._counted, self._next = {}, 0

@@ -16,7 +16,7 @@ from models.clusters.snapshot import Snapshot
 from models.customers.names import Packed, pack
 from models.customers.row import ROW, ROW_VERSION
 from models.customers.table import Copy, whole
-from models.customers.upgrade import LAYOUTS, upgraded
+from models.customers.upgrade import LAYOUTS, Homes, upgraded
 from models.definitions.document import Definitions
 from models.engine import Engine, adoption_between, judge_of
 from stream.codec import state
@@ -183,11 +183,12 @@ async def restore(log: Log, replica: Replica, marked: Marked, document: Callable
             engine.older.definitions, newer.definitions, marker.generation, marker.adopted_ms, marker.trigger
         )
     engine.warming = dict(marker.warming)
+    homes = Homes(marker.generation, *(one.rules.plan.dimensions["place"] for one in (engine.judge, engine.older)))
     there = np.zeros(marker.customers, np.bool_)
     async for packed in _row_records(log, replica.partition, marked):
         slots = np.frombuffer(packed.slots, "<i8").copy()  # writable as all others: one compiled form reads them
         due_ms = np.frombuffer(packed.due_ms, "<i8")
-        engine.table.load(slots, upgraded(packed.rows, packed.version), due_ms, _names(packed))
+        engine.table.load(slots, upgraded(packed.rows, packed.version, homes), due_ms, _names(packed))
         there[slots[slots < len(there)]] = True
     engine.table.loaded()
     if not there.all() or len(engine.table) != len(there):

@@ -232,9 +232,8 @@ class Repair:
             return None, iso(self.replica.stream_ms)
         row = engine.table.rows[slot]
         judge = engine.judge if row.generation == engine.adoption.generation else engine.older
-        names = {
-            one.name: judge.segment_name(d, int(row.segment[d])) for d, one in enumerate(judge.definitions.dimensions)
-        }
+        codes = judge.codes(engine.table.rows[slot : slot + 1])[0].tolist()
+        names = {one.name: judge.segment_name(d, codes[d]) for d, one in enumerate(judge.definitions.dimensions)}
         return names.get(dimension), iso(int(row.decided_ms))
 
     async def carry_out(self, worker: str, cluster: str, group: str, reason: str, wall_ms: int) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.clusters.snapshot import Snapshot
 from models.customers.names import Packed, packed
 from models.customers.places import number
-from models.customers.row import DAY_MS, DIMENSIONS_MAX, PROFILE_TIME, REMOVED, ROW, ROW_VERSION
+from models.customers.row import ANSWERS_MAX, DAY_MS, PROFILE_TIME, REMOVED, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.strings import attribute_value
 from models.engine import Engine, Judge, judge_of
@@ -31,7 +31,7 @@ from stream.errors import SegstreamError
 from stream.settings import Settings
 
 ENGINE_VERSION = 3  # raised when the same journal would give other rows or changes
-NO_MORE = DIMENSIONS_MAX  # in the marks of changes: a dimension that new definitions no longer have
+NO_MORE = ANSWERS_MAX  # in the marks of changes: a dimension that new definitions no longer have
 
 Keyed = tuple[bytes, bytes]
 Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # vectors, amounts, slots

@@ -10,25 +10,28 @@ import asyncio
 import base64
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 from models.customers.row import ROW, ROW_VERSION
 from stream.codec.state import MARKER_KEY, decode_marker
 from stream.simulate import events
 from stream.worker.replica import rule_of
-from tests.golden.recording import CHANGES, FOLDER, JOURNAL, SETTINGS, described
+from tests.golden.recording import CHANGES, FOLDER, JOURNAL, described, settings_of
 from tests.still import StillClock, StillLog, claimed, send, work
 
-SEED, CUSTOMERS, DAYS = 5, 12, 200  # some hundred events: every kind of field is used, and the file stays small
+SEED, CUSTOMERS, DAYS = 5, 12, 60  # some hundred events: every kind of field is used, and the file stays small
 NOW_MS = 1_800_000_000_000  # after every simulated event
+CHECKPOINT_EVENTS = 160  # ten batches: room for entries after a checkpoint
 ENTRIES_AFTER = 6  # of the journal, after the last marker
 UNPUBLISHED = 20  # changes that never reached the topic
 
 
 async def live_and_die(log: StillLog) -> None:
     """One worker, killed with a debt."""
-    send(log, [(one.topic, one.payload) for one in events(SEED, CUSTOMERS, DAYS)])
-    partition = await claimed(log, SETTINGS, StillClock(NOW_MS))
+    settings = replace(settings_of(ROW_VERSION), checkpoint_events=CHECKPOINT_EVENTS, checkpoint_seconds=60.0)
+    send(log, [(one.topic, one.payload) for one in events(SEED, CUSTOMERS, DAYS)], settings.definitions)
+    partition = await claimed(log, settings, StillClock(NOW_MS))
     journal = log.shelf(JOURNAL)
 
     def indebted() -> bool:
@@ -60,7 +63,7 @@ def main() -> None:
     }
     recording: dict[str, Any] = {
         "row_version": ROW_VERSION,
-        "fingerprint": rule_of(SETTINGS).fingerprint(),
+        "fingerprint": rule_of(settings_of(ROW_VERSION)).fingerprint(),
         "layout": described(ROW),
         "topics": topics,
     }

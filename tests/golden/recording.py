@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ SETTINGS = Settings(
     batch_records=16,
     metrics_port=-1,
 )  # of the recorded worker
+
+
+def settings_of(row_version: int) -> Settings:
+    """Those of a layout's recorded worker: where it judged by definitions of its own, they lie beside the recording."""
+    own = FOLDER / f"layout-v{row_version}.yaml"
+    return replace(SETTINGS, definitions=str(own)) if own.exists() else SETTINGS
 
 
 def described(layout: np.dtype[Any]) -> list[list[Any]]:

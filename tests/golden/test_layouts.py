@@ -12,8 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from models.customers import row as r
+from models.customers.answers import answers, sinces
 from models.customers.places import numbers
-from models.customers.upgrade import LAYOUTS, STEPS, upgraded
+from models.customers.upgrade import LAYOUTS, STEPS, Homes, upgraded
+from models.definitions.compile import compile_plan
+from models.definitions.document import Definitions
+from models.definitions.language import parse
+from stream.codec.definitions import load
 from stream.codec.state import ROWS_KEY, decode_rows
 from stream.errors import SegstreamError
 from stream.worker.checkpoint import Cycle, Draft, restore
@@ -21,11 +26,18 @@ from stream.worker.partition import Partition
 from stream.worker.recovery import Recovered, recover
 from stream.worker.replica import Replica, Rule, rule_of
 from stream.worker.verification import documents_of
+from tests.core import shipped_document
 from tests.golden.record import NOW_MS
-from tests.golden.recording import CHANGES, JOURNAL, SETTINGS, STATE, Recording, described, recorded
+from tests.golden.recording import CHANGES, JOURNAL, SETTINGS, STATE, Recording, described, recorded, settings_of
 from tests.still import StillClock, claimed, executed, live
 
 PRESENT = "de01b3dadbe4adf3"  # digest of the recorded rows of layout 1 as they are in the present layout
+
+
+def homes_of(definitions: Definitions) -> Homes:
+    """Where the answers of rows belong that these definitions judged."""
+    places = compile_plan(definitions)[0].dimensions["place"]
+    return Homes(0, places, places)
 
 
 def packed(of: Recording) -> tuple[bytes, NDArray[np.void]]:
@@ -45,7 +57,7 @@ def test_an_old_layout_is_described_as_it_was(version: int) -> None:
 def test_layout_1_becomes_the_present_one() -> None:
     """Every field of a row of layout 1 is in the present row, and nothing else is; the bytes are pinned."""
     whole, old = packed(recorded(1))
-    new: Any = upgraded(whole, 1)
+    new: Any = upgraded(whole, 1, homes_of(parse(shipped_document())))
     assert len(new) == len(old) > 10
     for name in ("first_ms", "newest_ms", "decided_ms", "spend_minor", "refund_minor", "landmark_ms", "seq"):
         assert np.array_equal(new[name], old[name]), name
@@ -70,10 +82,36 @@ def test_layout_1_becomes_the_present_one() -> None:
     assert hashlib.sha256(new.tobytes()).hexdigest()[:16] == PRESENT
 
 
+def test_layout_2_becomes_the_present_one() -> None:
+    """Audiences that need no date are bits; every other answer keeps its date; nothing else differs."""
+    whole, old = packed(recorded(2))
+    definitions, _ = load(settings_of(2).definitions)
+    homes = homes_of(definitions)
+    assert homes.places.tolist() == [0, 1, 16, 2, 17, 3, 18]
+    new: Any = upgraded(whole, 2, homes)
+    assert np.array_equal(answers(new, homes.places), old["segment"][:, : len(homes.places)])
+    assert new["audiences"].any()
+    since, there = sinces(new, homes.places), homes.places < r.DIMENSIONS_MAX
+    assert np.array_equal(since[:, there], numbers(old, r.SINCE_TIMES, len(homes.places))[:, there])
+    assert not since[:, ~there].any()
+    for name in set(r.ROW.names or ()) - {"audiences", "segment", "low", "high"}:
+        assert new[name].tobytes() == old[name].tobytes(), name
+    assert np.array_equal(numbers(new, 0, r.SINCE_TIMES), numbers(old, 0, r.SINCE_TIMES))
+
+
+def test_rows_of_the_rules_before_go_where_those_had_them() -> None:
+    """A row that an adoption has not come to yet lies in the order of the older document."""
+    row = np.zeros(2, LAYOUTS[2])
+    row["generation"], row["segment"][:, :2] = (3, 2), (1, 5)
+    new = upgraded(row.tobytes(), 2, Homes(3, np.array([r.DIMENSIONS_MAX + 7, 0]), np.array([1, 0])))
+    assert new["audiences"].tolist() == [1 << 7, 0]
+    assert new["segment"][:, :2].tolist() == [[5, 0], [5, 1]]
+
+
 def test_an_unknown_layout_is_refused() -> None:
     """Rows of a layout that nobody here knows are not guessed at."""
     with pytest.raises(ValueError, match="layout 99"):
-        upgraded(b"", 99)
+        upgraded(b"", 99, homes_of(parse(shipped_document())))
 
 
 def old_rule(of: Recording) -> Rule:
@@ -83,21 +121,22 @@ def old_rule(of: Recording) -> Rule:
         def fingerprint(self) -> str:
             return of.fingerprint
 
-    return Old(*dataclasses.astuple(rule_of(SETTINGS)))
+    return Old(*dataclasses.astuple(rule_of(settings_of(of.row_version))))
 
 
-def test_upgraded_rows_go_on_as_the_old_version_did() -> None:
+@pytest.mark.parametrize(("version", "published"), [(1, 100), (2, 5)])
+def test_upgraded_rows_go_on_as_the_old_version_did(version: int, published: int) -> None:
     """Entries after the checkpoint, executed here on upgraded rows, give the bytes that the old version published."""
-    old = recorded(1)
+    old = recorded(version)
     log: Any = old.log()
 
     async def run() -> Recovered:
-        documents = await documents_of(log, SETTINGS)
+        documents = await documents_of(log, settings_of(version))
         replica = Replica(0, old_rule(old), documents.get, lambda *_: 0)
         return await recover(log, replica, log.shelf(JOURNAL).end, documents.get)
 
     found = asyncio.run(run())
-    assert len(old.topics[CHANGES]) - old.marker.changes_next > 100, "published after the checkpoint, and equal"
+    assert len(old.topics[CHANGES]) - old.marker.changes_next > published, "published after the checkpoint, and equal"
     assert len(found.missing) > 10
     assert found.events > 30
 
@@ -126,17 +165,18 @@ def test_upgraded_rows_say_the_same_memberships() -> None:
     }
 
 
-def test_a_drained_partition_resumes() -> None:
-    """Stopped at a checkpoint of layout 1, this version goes on: rows and changes are those of one execution."""
-    log = recorded(1).drained().log()
+@pytest.mark.parametrize("version", sorted(set(LAYOUTS) - {r.ROW_VERSION}))
+def test_a_drained_partition_resumes(version: int) -> None:
+    """Stopped at a checkpoint of an old layout, this version goes on: rows and changes are those of one execution."""
+    log, settings = recorded(version).drained().log(), settings_of(version)
     clock = StillClock(NOW_MS)
 
     async def run() -> Partition:
-        await live(log, SETTINGS, clock)
-        return await live(log, SETTINGS, clock)  # reads back what the first wrote: rows of both layouts
+        await live(log, settings, clock)
+        return await live(log, settings, clock)  # reads back what the first wrote: rows of both layouts
 
     partition = asyncio.run(run())
-    replica, changes = asyncio.run(executed(log, SETTINGS))
+    replica, changes = asyncio.run(executed(log, settings))
     ours, theirs = partition.replica.engine, replica.engine
     assert ours is not None
     assert theirs is not None

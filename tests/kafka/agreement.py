@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from models.customers import row as r
 from models.customers.places import number
 from stream.kafka.partitioner import partition_of
@@ -56,7 +58,8 @@ def _value_cuts(of_row: Judge) -> tuple[float, float, float]:
 
 def segments_of(row: Any, of_row: Judge) -> dict[str, str]:
     """The segment of each dimension by name."""
-    names = {d.name: of_row.segment_name(i, int(row.segment[i])) for i, d in enumerate(of_row.definitions.dimensions)}
+    codes = of_row.codes(np.array([row], row.dtype))[0].tolist()
+    names = {d.name: of_row.segment_name(i, codes[i]) for i, d in enumerate(of_row.definitions.dimensions)}
     return {dimension: segment for dimension, segment in names.items() if segment is not None}
 
 

@@ -34,6 +34,7 @@ GAPS_MS = st.one_of(
 )
 AMOUNTS = st.sampled_from([1, 1999, 2000, 50_000, 10**7, e.AMOUNT_MINOR_MAX, -1, -1999, -(10**7)])
 DIMENSION_NAMES = ("first", "second", "third")
+AUDIENCE_NAMES = ("north", "south", "west")
 OPS = (">=", "<=", "==", "!=", ">", "<")
 THRESHOLDS = {
     c.SINCE: (0, 0.5, 1, 7, 30, 45.25, 90, 400),
@@ -177,7 +178,34 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "margin": 0.1,
             "review_days": draw(st.sampled_from([0.5, 7, 30])),
         }
-    return document(made, attributes={"age": "number", "country": "string"}, categories=list(CATEGORIES))
+    more = {"audiences": audiences(draw, made)} if draw(st.booleans()) else {}
+    return document(made, attributes={"age": "number", "country": "string"}, categories=list(CATEGORIES), **more)
+
+
+def audiences(draw: st.DrawFn, dimensions: dict[str, Any]) -> dict[str, Any]:
+    """One to three audiences, most without a date; some ask for those before, or for a dimension, or are asked for."""
+    made: dict[str, Any] = {}
+    asks: bool = draw(st.booleans())  # else dimensions ask for audiences: both at once may be a circle
+    for name in AUDIENCE_NAMES[: draw(st.integers(1, len(AUDIENCE_NAMES)))]:
+        entry = {"when": draw(conditions())}
+        if draw(st.booleans()):
+            entry["stay"] = draw(conditions())
+        if draw(st.integers(0, 3)) == 0:
+            entry[draw(st.sampled_from(["dwell_days", "cooldown_days"]))] = draw(st.sampled_from([0, 0.5, 3, 40]))
+        others = [f"in audience {other}" for other in made]
+        if asks:
+            others += [
+                f"dimension {d} is {one['segments'][0]['name']}" for d, one in dimensions.items() if "segments" in one
+            ]
+        if others and draw(st.booleans()):
+            entry["when"] = {draw(st.sampled_from(["all", "any"])): [draw(st.sampled_from(others)), entry["when"]]}
+        made[name] = entry
+    ruled = [one for one in dimensions.values() if "segments" in one]
+    if not asks and draw(st.booleans()):
+        segment = draw(st.sampled_from(ruled))["segments"][0]
+        name = draw(st.sampled_from(list(made)))
+        segment["when"] = {"any": [f"not in audience {name}", segment["when"]]}
+    return made
 
 
 def cuts(count: int) -> st.SearchStrategy[list[int]]:

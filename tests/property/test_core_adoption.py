@@ -52,24 +52,16 @@ def test_reordering_changes_nobody(data: st.DataObject) -> None:
     """Dimensions in another order are the same dimensions: nobody's segment, nor since when, changes."""
     document = data.draw(documents())
     other = copy.deepcopy(document)
-    other["dimensions"] = {
-        name: document["dimensions"][name] for name in data.draw(st.permutations(list(document["dimensions"])))
-    }
+    for kind in {"dimensions", "audiences"} & document.keys():
+        other[kind] = {name: document[kind][name] for name in data.draw(st.permutations(list(document[kind])))}
+    names = [one.name for one in parse(document).dimensions]
     core = Core(document, MODELS[1])
     core.apply(data.draw(sequences()), attributes=data.draw(attribute_rows()))
-    before = [
-        (core.segment(name, slot), core.since(name, slot))
-        for name in document["dimensions"]
-        for slot in range(len(core.rows))
-    ]
+    before = [(core.segment(name, slot), core.since(name, slot)) for name in names for slot in range(len(core.rows))]
     slots = [slot for slot in range(len(core.rows)) if core.rows[slot].first_ms]
     core.adopt(other, MODELS[1], 0)
     assert len(core.rejudge(slots, 0)) == 0
-    after = [
-        (core.segment(name, slot), core.since(name, slot))
-        for name in document["dimensions"]
-        for slot in range(len(core.rows))
-    ]
+    after = [(core.segment(name, slot), core.since(name, slot)) for name in names for slot in range(len(core.rows))]
     assert after == before
 
 
@@ -81,7 +73,8 @@ def test_nobody_stays_where_new_definitions_do_not_put_them(data: st.DataObject)
     core = Core(old, MODELS[1])
     core.apply(data.draw(sequences(customers=3)), attributes=data.draw(attribute_rows()))
     at = int(core.rows.decided_ms.max()) + data.draw(st.sampled_from([0, 1, 40])) * DAY_MS
-    names = {(slot, name): core.segment(name, slot) for slot in range(len(core.rows)) for name in old["dimensions"]}
+    before = [one.name for one in core.judge.definitions.dimensions]
+    names = {(slot, name): core.segment(name, slot) for slot in range(len(core.rows)) for name in before}
     due = core.due_ms.copy()
     core.adopt(new, MODELS[2], at)
     changes = core.rejudge(range(len(core.rows)), at)
@@ -97,7 +90,7 @@ def test_nobody_stays_where_new_definitions_do_not_put_them(data: st.DataObject)
                 told = changes[(changes.slot == slot) & (changes.dimension == d)]
                 assert len(told) == 1
                 assert told[0].trigger in (DEFINITION, MODEL)
-                assert told[0].segment == core.rows[slot].segment[d]
+                assert told[0].segment == core.codes(slot)[d]
 
 
 @settings(max_examples=60)

@@ -96,7 +96,7 @@ def test_the_chain_of_changes_is_whole(data: st.DataObject) -> None:
         last[int(change.slot)] = int(change.seq)
         last[int(change.slot), int(change.dimension)] = int(change.segment)
     for (slot, dimension), code in ((key, value) for key, value in last.items() if isinstance(key, tuple)):
-        assert core.rows[slot].segment[dimension] == code
+        assert core.codes(slot)[dimension] == code
 
 
 def _play(seed: int, **environment: str) -> str:

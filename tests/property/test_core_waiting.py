@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.customers.places import number
-from models.customers.row import DAY_MS, NEVER_MS, SINCE_TIMES
+from models.customers.row import DAY_MS, NEVER_MS
 from models.definitions.document import CLUSTER
 from models.definitions.evaluate import answer, judge
 from models.workspace import workspace
@@ -33,9 +32,9 @@ def answers(core: Core, slot: int, now: int) -> list[int]:
     judge(row, now, plan, model[0], WORK.values, WORK.truth)
     found = []
     for d, dimension in enumerate(core.judge.definitions.dimensions):
-        current = int(row.segment[d])
+        current = core.codes(slot)[d]
         held = dimension.kind == CLUSTER
-        since = number(row, SINCE_TIMES + d)
+        since = core.since(dimension.name, slot)
         if not held and (current or since):
             held = now < since + (dimension.segments[current - 1].dwell_ms if current else dimension.cooldown_ms)
         found.append(current if held else answer(plan, d, current, WORK.truth, WORK.stack))
@@ -44,7 +43,7 @@ def answers(core: Core, slot: int, now: int) -> list[int]:
 
 def written(core: Core, slot: int) -> list[int]:
     """The segments a row is in."""
-    return [int(code) for code in core.rows[slot].segment[: len(core.judge.definitions.dimensions)]]
+    return core.codes(slot)
 
 
 @settings(max_examples=200)
@@ -73,16 +72,16 @@ def test_a_forecast_comes_true_to_the_millisecond(data: st.DataObject) -> None:
     dimensions = core.judge.definitions.dimensions
     rules = [d for d, dimension in enumerate(dimensions) if dimension.kind != CLUSTER]
     seen = [(slot, d) for slot in range(len(core.rows)) if core.rows[slot].first_ms for d in rules]
-    before = {key: int(core.rows[key[0]].segment[key[1]]) for key in seen}
+    before = {key: core.codes(key[0])[key[1]] for key in seen}
     limit = int(core.rows.decided_ms.max()) + 800 * DAY_MS
     for t in sorted({min(int(until[key]), limit) for key in seen}):
         core.tick(t - 1)
         for slot, d in seen:
-            assert until[slot, d] < t or core.rows[slot].segment[d] == before[slot, d]
+            assert until[slot, d] < t or core.codes(slot)[d] == before[slot, d]
         core.tick(t)
         for slot, d in seen:
             if until[slot, d] == t and following[slot, d] >= 0:
-                assert core.rows[slot].segment[d] == following[slot, d]
+                assert core.codes(slot)[d] == following[slot, d]
 
 
 @settings(max_examples=80)

@@ -33,7 +33,7 @@ def seen(core: Core, now: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     values, truth = np.zeros(max(len(plan.readings), 1)), np.zeros(max(len(terms), 1), np.bool_)
     judge(core.rows[0], now, plan, core.judge.rules.model[0], values, truth)
     for d in range(len(plan.dimensions)):
-        tell(plan, d, int(core.rows[0].segment[d]), values, truth)
+        tell(plan, d, core.codes()[d], values, truth)
     return values, truth
 
 

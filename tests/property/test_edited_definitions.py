@@ -96,7 +96,7 @@ class Follower:
         assert engine is not None
         found = {}
         for customer_id, slot in engine.table.items():
-            codes = engine.table.rows[slot].segment.tolist()
+            codes = engine.judge.codes(engine.table.rows[slot : slot + 1])[0].tolist()
             names = {one.name: engine.judge.segment_name(d, codes[d]) for d, one in enumerate(self._dimensions)}
             found[customer_id] = {name: segment for name, segment in names.items() if segment}
         return found

@@ -178,10 +178,11 @@ def _memberships_are_current(run: Run, number: int) -> None:
             continue
         member = orjson.loads(newest[customer.encode()].value or b"")
         assert member["seq"] == row.seq, f"membership of {customer} is stale"
+        codes = engine.judge.codes(engine.table.rows[slot : slot + 1])[0].tolist()
         known = {dimension.name for dimension in engine.judge.definitions.dimensions}
         assert member["segments"].keys() <= known, f"{customer} is still in a dimension that is no more"
         for d, dimension in enumerate(engine.judge.definitions.dimensions):
-            name = engine.judge.segment_name(d, int(row.segment[d]))
+            name = engine.judge.segment_name(d, codes[d])
             there = member["segments"].get(dimension.name)
             assert (there["segment"] if there else None) == name, f"{dimension.name} of {customer}"
     _subscribers_can_start(run, number)

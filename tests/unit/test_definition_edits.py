@@ -52,6 +52,31 @@ def test_a_threshold_is_told_with_before_and_after() -> None:
     assert touched(newer, [edit]) == ["lifecycle"]
 
 
+def with_audiences(**audiences: Any) -> Any:
+    """The shipped document with some audiences."""
+    return {**copy.deepcopy(SHIPPED), "audiences": audiences}
+
+
+def test_audiences_are_told_by_their_conditions() -> None:
+    """What is added, changed, removed, renamed with an id and without; an audience that asks for one that moved."""
+    vip, asking = {"when": "spend >= 500"}, {"when": "in audience big"}
+    old = with_audiences(vip=vip, fresh={"when": "orders >= 1"}, idle={"when": "no click for 9 days"})
+    moved = {"when": "spend >= 900", "id": "vip"}
+    new = with_audiences(big=moved, idle={**old["audiences"]["idle"], "dwell_days": 2}, first={"when": "orders >= 1"})
+    new["audiences"]["asking"] = asking
+    found = difference(old, new)
+    assert [(edit.dimension, sentence(edit)) for edit in found.edits] == [
+        ("audience:vip", "enters when spend >= 900 (was 500)"),
+        ("audience:vip", "is now called 'big', was 'vip': the id stays, nobody gets a change"),
+        ("audience:idle", "least days in it 2 (said nothing before)"),
+        ("audience:first", "was called audience:fresh: to subscribers one dimension ends and another begins"),
+        ("audience:asking", "added, enters when in audience big"),
+    ]
+    assert found.hints() == ["give 'first' the `id: fresh`: then its customers stay"]
+    assert found.touched == ["audience:vip", "audience:idle", "audience:first", "audience:asking"]
+    assert sentence(difference(new, SHIPPED).edits[0]).startswith("removed (enters when spend >= 900): everybody in it")
+
+
 def test_what_comes_and_goes_is_named() -> None:
     """Segments and dimensions, added and removed, an order, a dwell, a cut, and who leaves."""
     new = edited(returned=None, new={"dwell_days": 3})

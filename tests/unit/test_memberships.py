@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.customers.names import pack
-from models.customers.places import numbers
-from models.customers.row import DAY_MS, NEVER_MS, SINCE_TIMES
+from models.customers.row import DAY_MS, NEVER_MS
 from models.definitions.document import CLUSTER
 from models.times import iso_times
 from stream.codec.membership_bytes import MembershipBytes
@@ -28,13 +27,13 @@ PLAIN = [f"c{n} ü" * (n % 3) + (IDS[n] if n % 7 == 0 else f"c{n}") for n in ran
 def described(core: Core, slot: int, until: list[int], following: list[int]) -> dict[str, Any]:
     """A membership as plain values, one customer after the other."""
     row, judge = core.rows[slot], core.judge
-    since, segments = numbers(row, SINCE_TIMES, 16).tolist(), {}
+    codes, segments = core.codes(slot), {}
     for d, dimension in enumerate(judge.definitions.dimensions):
-        code = int(row["segment"][d])
+        code, since = codes[d], core.since(dimension.name, slot)
         if code or dimension.kind == CLUSTER:
             segments[dimension.name] = {
                 "segment": judge.segment_name(d, code) or "unassigned",
-                "since": iso(since[d]) if code else None,
+                "since": iso(since) if code and since else None,
                 "valid_until": iso(until[d]) if until[d] < NEVER_MS else None,
                 "next_if_silent": judge.segment_name(d, following[d]) if following[d] >= 0 else None,
             }

@@ -102,8 +102,9 @@ def resumes(log: StillLog) -> Partition:
     names = [one.name for one in engine.judge.definitions.dimensions]
     for customer, slot in engine.table.items():
         row = engine.table.rows[slot]
-        codes = {name: engine.judge.segment_name(d, int(row.segment[d])) for d, name in enumerate(names)}
-        rows = {name: segment for name, segment in codes.items() if segment not in {None, "unassigned"}}
+        codes = engine.judge.codes(engine.table.rows[slot : slot + 1])[0].tolist()
+        there = {name: engine.judge.segment_name(d, codes[d]) for d, name in enumerate(names)}
+        rows = {name: segment for name, segment in there.items() if segment not in {None, "unassigned"}}
         assert {d: s for d, s in view.segments(customer).items() if s != "unassigned"} == rows, customer
         assert view.seq_of(customer) == row.seq
     assert set(view.customers()) <= {customer for customer, _ in engine.table.items()}
