@@ -187,7 +187,7 @@ def audiences(draw: st.DrawFn, dimensions: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     asks: bool = draw(st.booleans())  # else dimensions ask for audiences: both at once may be a circle
     for name in AUDIENCE_NAMES[: draw(st.integers(1, len(AUDIENCE_NAMES)))]:
-        entry = {"when": draw(conditions())}
+        entry: dict[str, Any] = {"when": draw(conditions())}
         if draw(st.booleans()):
             entry["stay"] = draw(conditions())
         if draw(st.integers(0, 3)) == 0:
@@ -197,7 +197,7 @@ def audiences(draw: st.DrawFn, dimensions: dict[str, Any]) -> dict[str, Any]:
             others += [
                 f"dimension {d} is {one['segments'][0]['name']}" for d, one in dimensions.items() if "segments" in one
             ]
-        if others and draw(st.booleans()):
+        if draw(st.booleans()) and others:
             entry["when"] = {draw(st.sampled_from(["all", "any"])): [draw(st.sampled_from(others)), entry["when"]]}
         made[name] = entry
     ruled = [one for one in dimensions.values() if "segments" in one]
