@@ -27,6 +27,7 @@ from stream.backtest.change_log import ChangeLog
 from stream.backtest.fitted import Fitted, Shape
 from stream.backtest.periods import MONTH, VECTORS_MAX, WEEK, Calendar, Looker, Vectors
 from stream.backtest.tally import Tally, Totals, codes_of
+from stream.backtest.target import Target
 from stream.codec.digests import Digest
 
 NO_ATTRIBUTES = np.full((1, ATTRIBUTES_MAX), np.nan)
@@ -55,6 +56,7 @@ class Options:
     periods: bool = False  # whether months and weeks of the first variant are counted, for the report
     partitions: int = 1  # of the run: they share what is picked for the map
     customer: str = ""  # whose row is kept at the end
+    target: Target | None = None  # what is counted of each customer, for a score
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Customers:
     emails_sent: NDArray[np.int64]
     engaged: NDArray[np.int64]  # e-mails opened or clicked by a person
     unsubscribes: NDArray[np.int64]
+    hits: NDArray[np.int64]  # how often the run's target has happened; 0 where there is none
     segments: list[NDArray[np.int64]] = field(default_factory=list)
     since_ms: list[NDArray[np.int64]] = field(default_factory=list)
     valid_until_ms: list[NDArray[np.int64]] = field(default_factory=list)
@@ -124,6 +127,7 @@ class PartitionRun:
         self._lookers = [Looker(kind, codes, judges[0], options.first_ms) for kind in kinds]
         self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
         self._categories = [_category_places(options.shape, variant.definitions) for variant in options.variants]
+        self._hits = np.zeros(0, np.int64)  # by slot
         self._events = 0
         self._by_kind = np.zeros(4, np.int64)
 
@@ -143,12 +147,21 @@ class PartitionRun:
         profiles: NDArray[np.int64] = np.flatnonzero((records["kind"] == PROFILE) & declared)
         if len(profiles):
             events["attributes"][profiles] = np.arange(len(profiles))
+        if self._options.target is not None:
+            self._hit(slots[self._options.target.of_events(records)])
         self._events += len(events)
         self._by_kind += np.bincount(records["kind"], minlength=4)
         for variant, engine in enumerate(self._engines):
             values = self._values(variant, records, profiles) if len(profiles) else NO_ATTRIBUTES
             events["category"] = self._categories[variant][category]
             self._take(variant, engine.apply(events, values), records)
+
+    def _hit(self, slots: NDArray[np.int64]) -> None:
+        """The target has happened to them, to each as often as they are named."""
+        more = len(self._engines[0].table) - len(self._hits)
+        if more > 0:
+            self._hits = np.concatenate([self._hits, np.zeros(more, np.int64)])
+        np.add.at(self._hits, slots, 1)
 
     def _values(self, variant: int, records: Fitted, profiles: Any) -> NDArray[np.float64]:
         values = np.full((len(profiles), ATTRIBUTES_MAX), np.nan)
@@ -183,7 +196,9 @@ class PartitionRun:
     def customers(self, at_ms: int) -> Customers:
         """Everybody at a moment up to which all events were applied."""
         self.pass_time(at_ms)
-        return customers_of(self._engines, self.number)
+        found = customers_of(self._engines, self.number)
+        found.hits[: len(self._hits)] = self._hits
+        return found
 
     def end(self, at_ms: int) -> Ended:
         """Let time pass to the end and say what it all came to."""
@@ -231,6 +246,8 @@ class PartitionRun:
         if not len(changes):
             return
         engine = self._engines[variant]
+        if variant == 0 and self._options.target is not None:
+            self._hit(changes["slot"][self._options.target.of_changes(changes)])
         if self._log is not None and variant == 0:
             self._log.add(changes, engine, records)
         if records is not None:
@@ -257,6 +274,7 @@ def customers_of(engines: Sequence[Engine], number: int) -> Customers:
         emails_sent=count[:, EMAILS_SENT],
         engaged=count[:, OPENS] + count[:, EMAIL_CLICKS],
         unsubscribes=count[:, UNSUBSCRIBES],
+        hits=np.zeros(len(rows), np.int64),
     )
     for engine in engines:
         judge, rows = engine.judge, engine.table.rows[: len(engine.table)]

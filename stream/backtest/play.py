@@ -253,6 +253,7 @@ def joined(parts: Sequence[Customers]) -> Customers:
         emails_sent=column("emails_sent"),
         engaged=column("engaged"),
         unsubscribes=column("unsubscribes"),
+        hits=column("hits"),
         segments=by_variant("segments"),
         since_ms=by_variant("since_ms"),
         valid_until_ms=by_variant("valid_until_ms"),

@@ -127,7 +127,8 @@ def _fit(source: FileSource, fitter: Fitter, batch: Any, first: int) -> Fitted:
 
 
 def _parquet(source: FileSource, fitter: Fitter) -> Iterator[Fitted]:
-    repeated = [] if source.mapping else [name for name in TEXT_FIELDS if name != "event_id"]
+    there = set() if source.mapping else {*pq.read_schema(source.path).names} - {"event_id"}
+    repeated = [name for name in TEXT_FIELDS if name in there]
     with pq.ParquetFile(source.path, read_dictionary=repeated) as file:
         source.total = file.metadata.num_rows
         wanted = source.mapping.columns if source.mapping else (*NEEDED, *_more(fitter))

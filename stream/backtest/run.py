@@ -24,6 +24,7 @@ from stream.backtest.play import Learning, Played, Route, Schedule, Source, join
 from stream.backtest.reading import FileSource
 from stream.backtest.result import Input, Outcome, Result, Speed
 from stream.backtest.tally import codes_of
+from stream.backtest.target import Target
 from stream.backtest.usage import Usage, usage
 from stream.clock import monotonic_s
 from stream.codec.digests import Digest, file_digest
@@ -44,6 +45,7 @@ class Task:
     changes_folder : where the change log of the first variant goes; "" for nowhere.
     periods : whether months and weeks of the first variant are counted, for the report.
     customer : whose row is kept, for an explanation; "" for nobody.
+    target : what is counted of each customer, for a score; None for nothing.
     """
 
     variants: tuple[Variant, ...]
@@ -61,6 +63,7 @@ class Task:
     changes_folder: str = ""
     periods: bool = False
     customer: str = ""
+    target: Target | None = None
 
     @property
     def shape(self) -> Shape:
@@ -143,6 +146,7 @@ def _run(sources: Sequence[Source], task: Task, watch: Watch, folder: Path | Non
         task.periods,
         task.partitions,
         task.customer,
+        task.target,
     )
     team = crew(options, task.partitions, task.processes)
     try:

@@ -1,14 +1,15 @@
-"""Outcome scoring: how well what was known at a time tells who buys after it, against recency and RFM alone.
+"""Outcome scoring: how well what was known at a time tells to whom something happens after it.
 
-Nothing from after that time is used: memberships are those of the time, and which segment promises more is learned
-from how customers in it went on to buy at earlier times.
+Predictors are recency and RFM alone, and every dimension. Nothing from after that time is used: memberships are those
+of the time, and which segment promises more is learned from what happened to customers in it at earlier times.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.customers.row import DAY_MS, NEVER_MS
 from models.events import MINOR_PER_MAJOR
 from stream.backtest.partition_run import Customers
 from stream.backtest.result import Outcome, Result
+from stream.backtest.target import Target
 from stream.codec.times import iso
 from stream.errors import SegstreamError
 
@@ -27,6 +29,7 @@ Z_95 = 1.959964  # of a normal distribution, for 95 % intervals
 QUINTILES = 5
 
 Floats = NDArray[np.float64]
+Predict = Callable[[Customers], Floats]  # who comes first, by the time of the customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Predictor:
 
 @dataclass(frozen=True, slots=True)
 class SegmentScore:
-    """Members at the time, how many of them bought after, against all, and for how much."""
+    """Members at the time, to how many of them it happened, against all, and how much they bought after."""
 
     customers: int
     rate: float
@@ -77,37 +80,45 @@ def moments_for(first_ms: int, at_ms: int, within_ms: int) -> list[int]:
     return [*(at_ms - k * step_ms for k in range(HISTORY_MOMENTS, 0, -1)), at_ms, at_ms + within_ms]
 
 
-def score(result: Result, outcome: Outcome, variant: int, moments: Sequence[int]) -> Score:
-    """Score a variant; `moments` are those of `moments_for`, which the run wrote down."""
+def score(result: Result, outcome: Outcome, variant: int, moments: Sequence[int], target: Target) -> Score:
+    """Score a variant; `moments` are those of `moments_for`, which the run wrote down, and `target` is what it counted.
+
+    Those to whom it cannot happen are left out: nobody enters the segment they are in.
+    """
     written = dict(result.at)
     history = [written[at_ms] for at_ms in moments]
     at_ms, end_ms = moments[-2:]
     now, after = history[-2], history[-1]
     if not len(now):
         raise SegstreamError("there is no customer yet at the time to score at", "give a later --at")
+    exposed = np.flatnonzero(target.exposed(now.segments[0]))
+    if not len(exposed):
+        raise SegstreamError(f"everybody is in {target.text} at the time to score at", "give another --at or --outcome")
     places = _places(now, after)
-    bought = after.orders[places] > now.orders
-    revenue = np.maximum(after.spend_minor[places] - now.spend_minor, 0) / MINOR_PER_MAJOR
-    base = float(bought.mean())
-    recency = now.last_order_ms.astype(np.float64)
-    named = [("recency alone", recency), ("RFM alone", _rfm(now))]
+    happened = (after.hits[places] > now.hits)[exposed]
+    revenue = (np.maximum(after.spend_minor[places] - now.spend_minor, 0) / MINOR_PER_MAJOR)[exposed]
+    base = float(happened.mean())
+    named = [
+        (name, _chosen([predict, partial(_reversed, predict)], history, target)(now))
+        for name, predict in (("recency alone", _recency), ("RFM alone", _rfm))
+    ]
     segments = {}
     for d, dimension in enumerate(outcome.definitions.dimensions):
-        rates = _rates(history[:-1], variant, d)
+        rates = _rates(history[:-1], variant, d, target)
         codes = now.segments[variant][:, d]
-        expected = rates[np.minimum(codes, len(rates) - 1)]
-        named.append((dimension.name, expected))
+        named.append((dimension.name, _expected(rates, codes)))
         if len(np.unique(codes)) > 1:  # where all are in one segment, its dates say nothing of it
-            named.append((f"{dimension.name}, with its dates", _with_dates(expected, now, variant, d)))
-        segments[dimension.name] = _segments(outcome, d, codes, bought, revenue, base)
+            dated = [partial(_with_dates, rates, variant, d, sign) for sign in (1, -1)]
+            named.append((f"{dimension.name}, with its dates", _chosen(dated, history, target)(now)))
+        segments[dimension.name] = _segments(outcome, d, codes[exposed], happened, revenue, base)
     return Score(
-        outcome="purchase",
+        outcome=target.text,
         at=iso(at_ms),
         days=(end_ms - at_ms) / DAY_MS,
-        customers=len(now),
-        positives=int(bought.sum()),
+        customers=len(exposed),
+        positives=int(happened.sum()),
         base_rate=base,
-        predictors=[_predictor(name, x, bought, revenue) for name, x in named],
+        predictors=[_predictor(name, x[exposed], happened, revenue) for name, x in named],
         segments=segments,
     )
 
@@ -119,22 +130,49 @@ def _places(before: Customers, after: Customers) -> NDArray[np.int64]:
     return first_after + np.arange(len(before)) - first_before
 
 
-def _rates(history: Sequence[Customers], variant: int, d: int) -> Floats:
-    """For each code the share that bought before the next earlier time, one success and one failure added."""
+def _rates(history: Sequence[Customers], variant: int, d: int, target: Target) -> Floats:
+    """For each code the share it happened to before the next earlier time, one success and one failure added."""
     width = 1 + max(int(one.segments[variant][:, d].max(initial=0)) for one in history)
-    members, buyers = np.zeros(width), np.zeros(width)
+    members, hit = np.zeros(width), np.zeros(width)
     for now, after in itertools.pairwise(history):
-        codes = now.segments[variant][:, d]
-        bought = after.orders[_places(now, after)] > now.orders
+        exposed = target.exposed(now.segments[0])
+        codes = now.segments[variant][exposed, d]
+        happened = (after.hits[_places(now, after)] > now.hits)[exposed]
         members += np.bincount(codes, minlength=width)
-        buyers += np.bincount(codes, weights=bought, minlength=width)
-    return np.asarray((buyers + 1) / (members + 2))
+        hit += np.bincount(codes, weights=happened, minlength=width)
+    return np.asarray((hit + 1) / (members + 2))
 
 
-def _with_dates(expected: Floats, now: Customers, variant: int, d: int) -> Floats:
-    """Within a segment, who may stay longer comes first, and where nobody must leave, who came last."""
+def _expected(rates: Floats, codes: NDArray[np.int64]) -> Floats:
+    return rates[np.minimum(codes, len(rates) - 1)]
+
+
+def _chosen(ways: Sequence[Predict], history: Sequence[Customers], target: Target) -> Predict:
+    """Of an event the first way to order customers; of an entry what did best at the time before: who is nearest to
+    leaving may be nearest to coming in.
+    """
+    if not target.code:
+        return ways[0]
+    now, after = history[-3:-1]
+    exposed = target.exposed(now.segments[0])
+    happened = (after.hits[_places(now, after)] > now.hits)[exposed]
+    areas = [auc(way(now)[exposed], happened)[0] for way in ways]
+    return ways[int(np.argmax(areas))]  # NaN where nothing is known of then: the first
+
+
+def _reversed(predict: Predict, now: Customers) -> Floats:
+    return -predict(now)
+
+
+def _recency(now: Customers) -> Floats:
+    return now.last_order_ms.astype(np.float64)
+
+
+def _with_dates(rates: Floats, variant: int, d: int, sign: int, now: Customers) -> Floats:
+    """Within a segment, who may stay longer comes first, and where nobody must leave, who came last; or last."""
     until, since = now.valid_until_ms[variant][:, d], now.since_ms[variant][:, d]
-    later = np.where(until < NEVER_MS, until, since)
+    later = sign * np.where(until < NEVER_MS, until, since)
+    expected = _expected(rates, now.segments[variant][:, d])
     order = np.lexsort((later, expected))
     ranks = np.empty(len(order))
     changed = np.concatenate([[True], (np.diff(expected[order]) != 0) | (np.diff(later[order]) != 0)])
@@ -152,11 +190,11 @@ def _rfm(now: Customers) -> Floats:
     return total
 
 
-def _predictor(name: str, x: Floats, bought: NDArray[np.bool_], revenue: Floats) -> Predictor:
-    area, low, high = auc(x, bought)
+def _predictor(name: str, x: Floats, happened: NDArray[np.bool_], revenue: Floats) -> Predictor:
+    area, low, high = auc(x, happened)
     top = _top(x)
-    base = float(bought.mean())
-    lift = float((bought * top).sum() / top.sum() / base) if base else 0.0
+    base = float(happened.mean())
+    lift = float((happened * top).sum() / top.sum() / base) if base else 0.0
     share = float((revenue * top).sum() / revenue.sum()) if revenue.sum() else 0.0
     return Predictor(name, *(round(float(one), 4) for one in (area, low, high, lift, share)))
 
@@ -197,13 +235,13 @@ def _midranks(x: Floats) -> Floats:
 
 
 def _segments(
-    outcome: Outcome, d: int, codes: NDArray[np.int64], bought: NDArray[np.bool_], revenue: Floats, base: float
+    outcome: Outcome, d: int, codes: NDArray[np.int64], happened: NDArray[np.bool_], revenue: Floats, base: float
 ) -> dict[str, SegmentScore]:
     found = {}
     for code, name in enumerate(outcome.names(d)):
         inside = codes == code
         if inside.any():
-            rate = float(bought[inside].mean())
+            rate = float(happened[inside].mean())
             lift = round(rate / base, 4) if base else 0.0
             found[name] = SegmentScore(int(inside.sum()), round(rate, 6), lift, round(float(revenue[inside].sum()), 2))
     return found

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stream.backtest.result import Result
     from stream.backtest.run import Task
     from stream.backtest.score import Score
+    from stream.backtest.target import Target
 
 app = typer.Typer()
 
@@ -34,7 +35,6 @@ EXIT_FINDINGS = 1
 EXIT_INTERRUPTED = 130  # the shell's word for "ended by Ctrl-C"
 DAY_MS = 86_400_000
 WITHIN = "30d"
-OUTCOMES = ("purchase",)
 
 
 class Format(enum.StrEnum):
@@ -85,7 +85,13 @@ Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE.html", help="Write the whole answer as one page for a browser.")
 ]
 OutcomeName = Annotated[
-    str | None, typer.Option("--outcome", metavar="purchase", help="Score how well segments tell who buys after --at.")
+    str | None,
+    typer.Option(
+        "--outcome",
+        metavar="WHAT",
+        help="Score how well segments tell to whom it happens after --at: purchase, 'purchase >= 50', click, open and "
+        "more, or a segment that is entered, as lifecycle.dormant.",
+    ),
 ]
 Within = Annotated[str, typer.Option("--within", metavar="SPAN", help="How soon after: 30d, 39w, 12h.")]
 FailIf = Annotated[
@@ -129,11 +135,13 @@ def backtest(
     digest, whatever the number of processes. Exit code 1 if a limit is broken or no row fits, 130 after Ctrl-C, which
     leaves a partial answer that says so.
     """
+    from stream.backtest.target import parse
+
     settings = Settings.load(definitions=definitions, brokers=brokers, prefix=prefix)
     second = None if against is None and against_model is None else (against or settings.definitions, against_model)
     variants = variants_of((settings.definitions, model), second)
     limits = _limits(fail_if or [], variants)
-    questions = _Questions(epoch_ms(at) if at else None, members, outcome, span_ms(within), changes, report)
+    questions = _Questions(epoch_ms(at) if at else None, members, span_ms(within), changes, report)
     if not from_topic and not events:
         raise SegstreamError("there are no events", "name files, or give --from-topic")
     task = task_of(settings, variants, settings.partitions if from_topic else partitions, processes, vectors)
@@ -144,20 +152,20 @@ def backtest(
         keep_entries=second is not None,
         changes_folder=str(changes or ""),
         periods=report is not None,
+        target=parse(outcome, variants[0].definitions) if outcome is not None else None,
     )
     with _sources(settings, events or [], topic, mapping, from_topic=from_topic) as sources:
         result, moments = _run(sources, task, questions)
     if report is not None:
         given = [(settings.definitions, model), *([second] if second else [])]
         _write_report(report, result, task, sources, given, mapping)
-    _answer(result, moments, questions, limits, Format.JSON if as_json else form)
+    _answer(result, task.target, moments, questions, limits, Format.JSON if as_json else form)
 
 
 @dataclass(frozen=True, slots=True)
 class _Questions:
     at_ms: int | None
     members: Path | None
-    outcome: str | None
     within_ms: int
     changes: Path | None
     report: Path | None
@@ -169,10 +177,8 @@ def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, lis
     from stream.backtest.run import span
     from stream.backtest.score import moments_for
 
-    if asked.outcome is not None and asked.outcome not in OUTCOMES:
-        raise SegstreamError(f"--outcome cannot be {asked.outcome!r}", f"give one of {', '.join(OUTCOMES)}")
     moments: list[int] = []
-    if asked.outcome is not None:
+    if task.target is not None:
         first_ms, last_ms = span(sources, task)
         at_ms = last_ms - asked.within_ms if asked.at_ms is None else asked.at_ms
         moments = moments_for(first_ms, at_ms, asked.within_ms)
@@ -185,8 +191,9 @@ def _run(sources: list[Any], task: Task, asked: _Questions) -> tuple[Result, lis
 
 
 def _answer(
-    result: Result, moments: list[int], asked: _Questions, limits: tuple[list[Any], list[Any]], form: Format
-) -> None:
+    result: Result, target: Target | None, moments: list[int], asked: _Questions,
+    limits: tuple[list[Any], list[Any]], form: Format,
+) -> None:  # fmt: skip
     """Print and write everything that was asked, and exit with the code that says how it went."""
     from stream.backtest.compare import compare
     from stream.backtest.limits import verdicts
@@ -195,8 +202,8 @@ def _answer(
 
     found = compare(result) if len(result.variants) > 1 else None
     scores = []
-    if moments and result.complete:
-        scores = [score(result, one, variant, moments) for variant, one in enumerate(result.variants)]
+    if target is not None and result.complete:
+        scores = [score(result, one, v, moments, target) for v, one in enumerate(result.variants)]
     judged = verdicts(result, found, *limits)
     if asked.members is not None:
         _write_members(result, asked)

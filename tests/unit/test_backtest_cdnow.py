@@ -13,6 +13,7 @@ from stream.backtest.partition_run import Variant
 from stream.backtest.reading import FileSource
 from stream.backtest.run import backtest
 from stream.backtest.score import moments_for, score
+from stream.backtest.target import parse as parse_target
 from stream.codec.definitions import load
 from stream.settings import Settings
 from tests.house.tree import REPO
@@ -53,9 +54,13 @@ def test_the_lifecycle_tells_who_comes_back_at_least_as_well_as_recency(sample: 
     }  # fmt: skip
     mapping = parse({"events": [{"topic": "purchases", "without": ["currency"], "fields": fields}]})
     moments = moments_for(START_MS, AT_MS, WITHIN_MS)
-    variants = (Variant(load("")[0], trained=False),)  # no model says anything of the lifecycle
-    result = backtest([FileSource(path, mapping=mapping)], task(variants=variants, moments=tuple(moments)))
-    found = score(result, result.variants[0], 0, moments)
+    definitions, _ = load("")
+    target = parse_target("purchase", definitions)
+    variants = (Variant(definitions, trained=False),)  # no model says anything of the lifecycle
+    result = backtest(
+        [FileSource(path, mapping=mapping)], task(variants=variants, moments=tuple(moments), target=target)
+    )
+    found = score(result, result.variants[0], 0, moments, target)
     area = {one.name: one.auc for one in found.predictors}
     assert found.positives == 684
     assert area["lifecycle, with its dates"] >= max(RECENCY, area["recency alone"])

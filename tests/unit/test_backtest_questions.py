@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,11 +16,11 @@ from stream.backtest.compare import compare, in_words
 from stream.backtest.limits import parse
 from stream.backtest.partition_run import Variant
 from stream.backtest.result import Result
-from stream.backtest.score import auc, moments_for, score
+from stream.backtest.score import auc
 from stream.cli import main
 from stream.codec.definitions import load, shipped_text
 from stream.errors import SegstreamError
-from tests.unit.test_backtest import DAY_MS, START_MS, jsonl, lines, members, rows, run
+from tests.unit.test_backtest import DAY_MS, START_MS, jsonl, members, rows, run
 
 __all__ = ["jsonl", "rows"]  # fixtures
 
@@ -82,6 +81,19 @@ def test_a_broken_limit_is_an_exit_code(
     assert "### what it means" in told
 
 
+@pytest.mark.parametrize(("limit", "code"), [("active.share <= 100%", 0), ("active.share <= 1%", 1)])
+def test_a_budget_holds_without_a_comparison(
+    limit: str, code: int, jsonl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a budget says must be, or the exit code is 1 and the answer says by how much."""
+    path = tmp_path / "a.yaml"
+    path.write_text(f'{shipped_text()}\nbudget: ["{limit}"]\n', encoding="utf-8")
+    assert main(["backtest", str(jsonl), "--definitions", str(path), "--json"]) == code
+    (verdict,) = json.loads(capsys.readouterr().out)["limits"]
+    assert (verdict["limit"], verdict["broken"]) == (limit, code == 1)
+    assert 0.01 < verdict["measured"] < 1
+
+
 @pytest.mark.parametrize("text", ["", "vip > 3", "vip.size_change", "vip.beauty > 3", "vip.size > many"])
 def test_what_is_no_limit_is_refused(text: str) -> None:
     """With the measures that there are."""
@@ -100,23 +112,6 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order(cases: list[tuple[int
     else:
         assert area == pytest.approx(sum(pairs) / len(pairs))
         assert low <= area <= high
-
-
-def test_a_score_uses_nothing_from_after_its_time(rows: list[dict[str, Any]], jsonl: Path, tmp_path: Path) -> None:
-    """Leaving out what came after T, but for the purchases that are asked about, changes no predictor."""
-    at_ms = START_MS + 90 * DAY_MS
-    moments = moments_for(rows[0]["ts"], at_ms, 20 * DAY_MS)
-    whole = run(jsonl, moments=tuple(moments))
-    found = score(whole, whole.variants[0], 0, moments)
-    future = {one["customer_id"] for one in rows if at_ms < one["ts"] <= moments[-1] and _is_order(one)}
-    assert found.positives == len(future & set(whole.at[-2][1].ids))
-    kept = [one for one in rows if one["ts"] <= at_ms or (one["topic"] == "purchases" and one["ts"] <= moments[-1])]
-    cut = run(lines(tmp_path / "cut.jsonl", kept), moments=tuple(moments))
-    assert score(cut, cut.variants[0], 0, moments).predictors == found.predictors
-
-
-def _is_order(row: dict[str, Any]) -> bool:
-    return bool(row["topic"] == "purchases" and row["amount"] > 0)
 
 
 def test_exported_members_are_the_members(jsonl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
