@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from models.customers.row import ROW
 from models.definitions.comparison import FORMS
 from models.definitions.document import CLUSTER, Definitions, Dimension
 from models.definitions.language import parse
@@ -21,6 +22,9 @@ from stream.explanation import told as in_words
 from stream.health.words import told
 from tests.house.tree import REPO
 
+# Of a customer beside the row: `segstream bench memory` measured 722 bytes in all with rows of 600 (2026-11-22), and
+# tests/unit/test_memory_formula.py holds it against the table itself.
+BESIDE_BYTES = 125
 REASON_MEANINGS: Mapping[str, str] = {
     "malformed": "not JSON, not UTF-8, nested deeper than 256, or no value where there must be one",
     "missing_field": "a required field is not there",
@@ -147,6 +151,13 @@ def _explained() -> dict[str, Any]:
     return found
 
 
+def memory() -> str:
+    """The formula of a worker's memory."""
+    formula = f"MB = BASE + customers x {ROW.itemsize + BESIDE_BYTES} bytes + CHECKPOINT"
+    beside = f"at most {BESIDE_BYTES} beside it: id, due time and index with ids of 8 characters, and what a recovery"
+    return f"```text\n{formula}\n```\n\nA customer takes a row of {ROW.itemsize} bytes and {beside}\nleaves behind.\n"
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [tuple(head), *map(tuple, rows)]
     lines.insert(1, ("---",) * len(lines[0]))
@@ -162,6 +173,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "clusters": clusters,
     },
     "docs/health.md": {"year": year, "customer": customer, "customer-json": customer_json},
+    "docs/operations.md": {"memory": memory},
     "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
 }
 
