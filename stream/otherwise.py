@@ -106,6 +106,24 @@ def _audience(change: Mapping[str, Any]) -> str:
     return f"audience `{name.removeprefix(AUDIENCE)}`" if name.startswith(AUDIENCE) else ""
 
 
+def _goes_back_elsewhere(change: Mapping[str, Any], match: re.Match[str], threshold: float) -> bool:
+    """Whether the border is the one just crossed, and yet does not lead back: then several comparisons stand there,
+    and the published one was flipped alone.
+    """
+    name = match[0][: match.start("side")].rstrip()
+    crossed = any(
+        one.get("feature") == name and one.get("threshold") == threshold and _is_younger(one, "before", threshold)
+        for one in change.get("reasons") or []
+    )
+    return crossed and match["segment"] != (change.get("previous_segment") or "no segment")
+
+
+def _is_younger(reason: Mapping[str, Any], when: str, threshold: float) -> bool:
+    """Whether something had happened so lately; nothing at all is never."""
+    value = reason.get(when)
+    return isinstance(value, int | float) and value < threshold
+
+
 def _has_just_left(change: Mapping[str, Any], match: re.Match[str]) -> bool:
     """Whether it was silence alone that took the customer out of what is now nearest."""
     silent = (change.get("trigger") or {}).get("kind") == "silence"
@@ -118,6 +136,8 @@ def _silence(change: Mapping[str, Any], match: re.Match[str], threshold: float) 
         ends = without = f"a click on {match['category']}"
     if match["side"] in _MORE:
         return f"{duration(threshold)} without {without} would {_moved(change, match)}"
+    if _goes_back_elsewhere(change, match, threshold):
+        return ""
     when = _when(change.get("occurred_at"), soon=threshold < SOON_DAYS)
     if when and _has_just_left(change, match):
         return f"{ends} before {when} would have kept {_named(change, match)}"

@@ -15,6 +15,7 @@ from stream.backtest.score import Score, moments_for, score
 from stream.backtest.target import parse
 from stream.codec.definitions import load
 from stream.errors import SegstreamError
+from tests.house.tree import REPO
 from tests.unit.test_backtest import DAY_MS, START_MS, jsonl, lines, rows, run
 
 __all__ = ["jsonl", "rows"]  # fixtures
@@ -86,6 +87,16 @@ def test_a_score_uses_nothing_from_after_its_time(target: str, rows: list[Row], 
     _, cut = scored(lines(tmp_path / "cut.jsonl", kept), target)
     assert cut.predictors == whole.predictors
     assert cut.positives == whole.positives
+
+
+def test_an_audience_can_be_entered(jsonl: Path) -> None:
+    """By the name that changes have for it, also where it is only a bit of the row."""
+    definitions, _ = load(str(REPO / "examples/audiences.yaml"))
+    asked, moments = parse("audience:abandoned cart", definitions), moments_for(START_MS, AT_MS, WITHIN_MS)
+    variants = (Variant(definitions, trained=False),)
+    result = run(jsonl, variants=variants, moments=tuple(moments), target=asked)
+    found = score(result, result.variants[0], 0, moments, asked)
+    assert 0 < found.positives < found.customers < len(result.at[-2][1])
 
 
 @pytest.mark.parametrize(

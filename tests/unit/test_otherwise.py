@@ -86,6 +86,16 @@ def test_an_audience_is_told_by_its_name() -> None:
     assert otherwise(entered) == "one more purchase would leave audience `vip`"
 
 
+def test_a_border_that_several_comparisons_share_gives_no_advice() -> None:
+    """`< 7` and `>= 7` turn together: flipping one of them alone is nothing that anybody could do."""
+    reason = {"feature": "days_since_click on garden", "before": 2.0, "after": 7.0, "threshold": 7}
+    change: dict[str, Any] = {**SILENCE, "previous_segment": "both", "segment": "kitchen", "reasons": [reason]}
+    border = "days_since_click on garden below 7 (is 7.0) would be"
+    assert otherwise({**change, "counterfactual": f"{border} neither"}) == ""
+    back = "a click on garden before 3 March 2025 would have kept `both`"
+    assert otherwise({**change, "counterfactual": f"{border} both"}) == back
+
+
 @given(st.none() | st.text(max_size=60) | st.integers(), st.text(max_size=30))
 def test_whatever_is_published_there_is_no_crash(text: Any, time: str) -> None:
     """An older or newer version may word it otherwise."""
