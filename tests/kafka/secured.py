@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess  # as the dev broker does
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stream.kafka.broker import CLUSTER_ID, HOST, DevBroker, free_port
 from tests.kafka.certificates import Files
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
 USERNAME = "segstream"
 PASSWORD = "never-to-be-seen-4711"  # noqa: S105 - of a broker that lives as long as the test
 DOORS = {"TLS": "SSL", "CLEAR": "SASL_PLAINTEXT", "SAFE": "SASL_SSL"}  # listener, protocol
+LOOK_SECONDS = 0.01  # between two looks whether the driver's connections are closed
+
+T = TypeVar("T")
 
 _MORE = """
 ssl.keystore.type=PEM
@@ -69,3 +74,18 @@ class SecuredBroker(DevBroker):
         added = [word for user in users for word in ("--add-scram", user)]
         command = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties), *added]
         subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
+
+
+def ended(attempt: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, and on until TLS has said goodbye, for which the driver does not wait when it closes."""
+    return asyncio.run(_ended(attempt))
+
+
+async def _ended(attempt: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await attempt
+    finally:
+        loop: Any = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while len(loop._selector.get_map()) > 1:  # noqa: ASYNC110 - the driver has no event; our own pipe stays
+                await asyncio.sleep(LOOK_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from pathlib import Path
@@ -15,7 +14,7 @@ from stream.kafka.partitioner import partition_of
 from stream.settings import Settings
 from tests.kafka.agreement import everything_agrees
 from tests.kafka.certificates import Files
-from tests.kafka.secured import PASSWORD, USERNAME, SecuredBroker
+from tests.kafka.secured import PASSWORD, USERNAME, SecuredBroker, ended
 from tests.kafka.worker import (
     Journal,
     Sent,
@@ -99,7 +98,7 @@ def ran(doors: SecuredBroker, client_files: Files, tmp_path_factory: pytest.Temp
     )  # fmt: skip
     settings = told(settings, log_level="debug", partitions=2)
     made = Ran(settings, [marked(one) for one in story(seed=41, customers=CUSTOMERS, days=90)])
-    asyncio.run(lives(made, tmp_path_factory.mktemp("worker")))
+    ended(lives(made, tmp_path_factory.mktemp("worker")))
     return made
 
 
