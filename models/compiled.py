@@ -13,6 +13,8 @@ from importlib.resources import files
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., object])
 _config: Any = numba.config  # its attributes are made at run time
@@ -49,3 +51,10 @@ def kernel(function: F) -> F:
         function.__module__.rpartition(".")[0]
     )  # numba reads it here; where it cannot be written numba keeps its own place
     return cast("F", numba.njit(**_OPTIONS)(function))
+
+
+def records(array: NDArray[Any]) -> Any:
+    """A record array as kernel functions take it: as it is, since numba asks a `recarray` for its type anew at every
+    call (5 us), and with attributes where the functions run as plain Python.
+    """
+    return array.view(np.recarray) if _config.DISABLE_JIT else array

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.changes import CHANGE, DEFINITION, MODEL
 from models.clusters.snapshot import Snapshot, digest, empty_arrays, to_arrays
+from models.compiled import records
 from models.customers import names
 from models.customers.answers import answers, sinces
 from models.customers.row import ANSWERS_MAX, CATEGORIES_MAX, GONE
@@ -104,14 +105,13 @@ class Engine:
         self.warming: dict[str, int] = {}
         self._leaving: list[NDArray[np.int64]] = []
         self._work = workspace()
-        self._changes: Any = np.zeros(CHANGES_MAX, CHANGE).view(np.recarray)
+        self._changes: Any = records(np.zeros(CHANGES_MAX, CHANGE))
 
     def apply(self, events: NDArray[np.void], attributes: NDArray[np.float64]) -> NDArray[np.void]:
         """Apply EVENT records in order; returns their CHANGE records in order."""
         if self.copy:
             self.copy.guard(events["slot"])
-        records: Any = events.view(np.recarray)
-        return self._run(step, records, attributes, len(events))
+        return self._run(step, records(events), attributes, len(events))
 
     def sweep(self, slots: NDArray[np.int64], until_ms: int) -> NDArray[np.void]:
         """Let time pass for the slots until `until_ms`; returns the CHANGE records in order."""
@@ -124,7 +124,7 @@ class Engine:
         table = self.table
         while True:
             done, filled = kernel(
-                table.rows, table.due_ms, table.dirty, subject, done, argument,
+                table.kernel_rows, table.due_ms, table.dirty, subject, done, argument,
                 self.judge.rules, self.older.rules, self.adoption, self._work, self._changes, self.counters,
             )  # fmt: skip
             if filled:
@@ -160,14 +160,14 @@ class Engine:
     def sample(self, slots: NDArray[np.int64], now: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Vectors [n, features] of the slots at `now`, and (recency_days, orders, spend) [n, 3]."""
         vectors, amounts = np.zeros((len(slots), len(CLUSTER_FEATURES))), np.zeros((len(slots), 3))
-        sample(self.table.rows, slots, now, vectors, amounts)
+        sample(self.table.kernel_rows, slots, now, vectors, amounts)
         return vectors, amounts
 
     def outlook_of(self, rows: Any, judge: Judge) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(valid_until_ms, next segment code), each [n, dimensions], of rows that `judge` judged."""
         shape = (len(rows), len(judge.definitions.dimensions))
         until, following = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        outlook(rows, np.arange(len(rows)), judge.rules, self._work, until, following)
+        outlook(records(rows), np.arange(len(rows)), judge.rules, self._work, until, following)
         return until, following
 
     def warm(self) -> None:

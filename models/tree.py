@@ -108,7 +108,7 @@ def _standing(row: Any, now: int, judged: Judge, d: int, work: Workspace, until:
 
 def _asked(judged: Judge, d: int, s: int, code: int, follows: int, work: Workspace) -> Asked:
     segment, plan = judged.definitions.dimensions[d].segments[s], judged.rules.plan
-    place = plan.dimensions[d].segments[0] + s
+    place = plan.dimensions[d]["segments"][0] + s
     stays = s + 1 == code
     node, _ = _node(judged, segment.stay if stays else segment.enter, _start(plan, place, stays), work)
     if 0 < follows < s + 1:
@@ -116,13 +116,13 @@ def _asked(judged: Judge, d: int, s: int, code: int, follows: int, work: Workspa
     elif follows != s + 1:
         verdict = NO
     else:
-        start, end = plan.segments[place].enter
+        start, end = plan.segments[place]["enter"]
         verdict = ENTERED if holds(plan, start, end, work.truth, work.stack) else KEPT
     return Asked(segment, verdict, "stay" if stays and segment.stay != segment.enter else "when", node)
 
 
 def _start(plan: Any, place: int, stays: bool) -> int:  # noqa: FBT001 - which of two spans
-    return int((plan.segments[place].stay if stays else plan.segments[place].enter)[0])
+    return int((plan.segments[place]["stay"] if stays else plan.segments[place]["enter"])[0])
 
 
 def _node(judged: Judge, condition: Condition, start: int, work: Workspace) -> tuple[Node, int]:
@@ -130,7 +130,7 @@ def _node(judged: Judge, condition: Condition, start: int, work: Workspace) -> t
     plan = judged.rules.plan
     if isinstance(condition, Term):
         k = int(plan.code[start])
-        value = float(work.values[plan.terms[k].reading])
+        value = float(work.values[plan.terms[k]["reading"]])
         return Node("comparison", bool(work.truth[k]), (), condition, value), start + 1
     if isinstance(condition, Not):
         part, end = _node(judged, condition.part, start, work)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import records
 from models.customers.row import ANSWERS_MAX, CATEGORIES_MAX, ROW
 from models.definitions.compile import STACK_MAX, Plan
 from models.definitions.language import SEGMENTS_MAX, TERMS_MAX
@@ -75,8 +76,8 @@ def workspace() -> Workspace:
         raw=np.zeros(width),
         raw_before=np.zeros(width),
         z=np.zeros(width),
-        previous=np.zeros(1, ROW).view(np.recarray),
-        empty=np.zeros(1, ROW).view(np.recarray),
+        previous=records(np.zeros(1, ROW)),
+        empty=records(np.zeros(1, ROW)),
         departed=np.zeros(1 + DEPARTED_MAX, np.int64),
     )
 

@@ -72,7 +72,7 @@ def tree(condition: Condition, played: Played, look: Look, indent: int = 1) -> l
     pad, mark = "  " * indent, HOLDS if truth_of(condition, played, look) else LACKS
     if isinstance(condition, Term):
         k = played.judge.terms.index(condition)
-        value = look.values[int(played.judge.rules.plan.terms[k].reading)]
+        value = look.values[int(played.judge.rules.plan.terms[k]["reading"])]
         shown = value_in_words(condition, value)
         if condition.feature.kind == ANSWER:
             shown = played.judge.segment_name(condition.feature.source, int(value)) or "none"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.clusters.shape import CLUSTERS_MAX, CUT_COUNTS, FEATURES_MAX, Snapshot, check
+from models.compiled import records
 
 NEVER_CLIP = 1e300  # without a model nothing is scaled; a finite bound keeps the record free of infinities
 
@@ -30,7 +31,7 @@ MODEL = np.dtype(
     align=True,  # the compiled kernel reads aligned fields
 )
 
-ModelRecord = np.recarray[Any, np.dtype[Any]]
+ModelRecord = np.ndarray[Any, np.dtype[Any]]
 
 
 def to_arrays(snapshot: Snapshot, defaults: Mapping[str, Sequence[float]]) -> ModelRecord:
@@ -62,7 +63,7 @@ def empty_arrays(cuts: Mapping[str, Sequence[float]], feature_count: int) -> Mod
     if not 1 <= feature_count <= FEATURES_MAX:
         msg = f"feature_count must be 1 to {FEATURES_MAX}, is {feature_count}"
         raise ValueError(msg)
-    record = np.zeros(1, dtype=MODEL).view(np.recarray)
+    record: ModelRecord = records(np.zeros(1, dtype=MODEL))
     row = record[0]
     row["feature_count"] = feature_count
     row["scale"] = 1.0  # also behind the last feature, so that no division by zero can hide there

@@ -9,6 +9,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import records
 from models.customers.names import UNKNOWN, Names, Packed, pack
 from models.customers.row import NEVER_MS, ROW
 
@@ -25,14 +26,17 @@ def whole(rows: NDArray[np.void]) -> NDArray[np.void]:
 class Table:
     """Rows by slot. Slots are given in order of first sight and never move.
 
-    `rows`, `due_ms` and `dirty` are arrays the kernel writes; `pending` marks rows that a Copy has still to take. Room
-    for all is reserved at once: the system gives memory to what is touched, so nothing is ever copied to grow.
+    `rows`, `due_ms` and `dirty` are arrays the kernel writes, `kernel_rows` is the same memory for its calls; `pending`
+    marks rows that a Copy has still to take. Room for all is reserved at once: the system gives memory to what is
+    touched, so nothing is ever copied to grow.
     """
 
     def __init__(self, customers_max: int) -> None:
         self.customers_max = customers_max
         self.names = Names(customers_max)
-        self.rows: Any = np.zeros(customers_max, ROW).view(np.recarray)
+        rows = np.zeros(customers_max, ROW)
+        self.rows: Any = rows.view(np.recarray)
+        self.kernel_rows = records(rows)
         self.due_ms: NDArray[np.int64] = np.zeros(customers_max, np.int64)  # written when a slot is given
         self.dirty: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
         self.pending: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
@@ -46,6 +50,11 @@ class Table:
     def customers(self) -> int:
         """Customers in the table."""
         return self.names.count
+
+    @property
+    def dirty_rows(self) -> int:
+        """Rows that changed since the last checkpoint took them."""
+        return int(np.count_nonzero(self.dirty[: len(self)]))
 
     def items(self) -> Iterator[tuple[str, int]]:
         """Each customer's id and slot, by slot."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import records
 from models.customers.row import DIMENSIONS_MAX
 from models.definitions.dependencies import ancestors, evaluation_order
 from models.definitions.document import CLUSTER, All, Condition, Definitions, Dimension, Not, Term
@@ -139,7 +140,7 @@ def _records(values: Sequence[Any], dtype: np.dtype[np.void]) -> NDArray[np.void
     array = np.zeros(max(len(values), 1), dtype)  # numba cannot type an empty record array's use: one blank record
     for i, entry in enumerate(values):
         array[i] = entry
-    return array.view(np.recarray)
+    return cast("NDArray[np.void]", records(array))
 
 
 def _term_record(term: Term, reading: int) -> tuple[int, int, float, float]:

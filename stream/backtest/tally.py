@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.changes import TRIGGERS
-from models.compiled import kernel
+from models.compiled import kernel, records
 from models.customers.row import DAY_MS
 from models.definitions.document import CLUSTER, Definitions
 
@@ -148,9 +148,8 @@ class Tally:
             return
         self._make_room(customers, int(changes["decided_ms"].max()) // DAY_MS - self.totals.first_day + 1)
         t = self.totals
-        records: Any = changes.view(np.recarray)
         _count(
-            records, self._first, self._ends, t.first_day, self._since, self._before,
+            records(changes), self._first, self._ends, t.first_day, self._since, self._before,
             t.sizes, t.flows, t.stays, t.stay_ms, t.flaps, t.triggers, self.entered, self.latest,
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ def run(events: int, customers: int) -> dict[str, object]:
         part = every[start : start + BATCH_EVENTS]
         engine.apply(part, np.zeros((1, ATTRIBUTES_MAX)))
         since += len(part)
-        full = np.count_nonzero(engine.table.dirty) >= settings.checkpoint_rows or since >= settings.checkpoint_events
+        full = engine.table.dirty_rows >= settings.checkpoint_rows or since >= settings.checkpoint_events
         if not full and start + BATCH_EVENTS < len(every):
             continue
         began = cpu_s()

@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import kernel, records
 
 NULL = -1  # the length of a key or value that is null
 LENGTH_BYTES = 4  # before each value in what is hashed: ("ab", "c") is not ("a", "bc")
@@ -48,7 +48,7 @@ class Block:
     @property
     def size_bytes(self) -> int:
         """Bytes of all keys and values."""
-        return int(np.maximum(self.index["key"][:, 1], 0).sum() + np.maximum(self.index["value"][:, 1], 0).sum())
+        return int(_size_bytes(records(self.index)))
 
     def part(self, start: int, end: int) -> Block:
         """The records [start, end), in the same buffer."""
@@ -106,8 +106,16 @@ def joined(blocks: Sequence[Block]) -> Block:
 def digest(block: Block) -> int:
     """xxh3 64-bit over the records' values in order; a null value is told from an empty one."""
     buffer = np.empty(block.size_bytes + LENGTH_BYTES * len(block), np.uint8)
-    end = _line_up(block.data, block.index.view(np.recarray), buffer)
+    end = _line_up(block.data, records(block.index), buffer)
     return xxhash.xxh3_64_intdigest(buffer[:end].data)
+
+
+@kernel
+def _size_bytes(index: Any) -> int:
+    total = 0
+    for i in range(len(index)):
+        total += max(index[i].key[1], 0) + max(index[i].value[1], 0)
+    return total
 
 
 @kernel

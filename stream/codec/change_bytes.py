@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.changes import CHANGE, REASONS_MAX, Change
-from models.compiled import kernel
+from models.compiled import kernel, records
 from models.customers.names import Packed, packed
 from models.customers.row import NEVER_MS
 from models.definitions.evaluate import compare
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 NOWHERE = Source(
     np.zeros(0, np.int64),
-    np.zeros(0, DECODED).view(np.recarray),
+    records(np.zeros(0, DECODED)),
     np.zeros(0, np.uint8),
     np.zeros(0, np.int64),
     np.zeros(0, np.int64),
@@ -55,7 +55,7 @@ def warm(judge: Judge) -> None:
     """Compile every kernel function of this module now."""
     nothing = np.zeros(1, CHANGE)
     nothing["event"] = -1
-    ChangeBytes(judge, 0).write(nothing.view(np.recarray), packed([b"nobody"]), NOWHERE)
+    ChangeBytes(judge, 0).write(nothing, packed([b"nobody"]), NOWHERE)
 
 
 class ChangeBytes:
@@ -71,10 +71,10 @@ class ChangeBytes:
 
     def write(self, changes: Any, ids: Packed, source: Source) -> list[bytes]:
         """The record values of some changes in their order; `ids` are their customers'."""
-        starts = ids.borders()
+        starts, given = ids.borders(), records(changes)
 
         def some(done: int, out: Any, ends: Any, plain: Any) -> int:
-            return _write_all(changes, done, ids.text, starts, source, self._pieces, out, ends, plain)
+            return _write_all(given, done, ids.text, starts, source, self._pieces, out, ends, plain)
 
         values, rare = self._scribe.write(len(changes), some)
         for i in rare:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.changes import TRIGGERS
+from models.compiled import records
 from models.definitions.document import CLUSTER
 from models.definitions.language import OPS, SEGMENTS_MAX
 from models.engine import Judge
@@ -139,4 +140,4 @@ def _terms(judge: Judge, desk: Desk) -> Any:
             ABSENT_MS if term.feature.kind in TIMES else math.inf,
             term.feature.source if term.feature.kind == ANSWER else -1,
         )
-    return table.view(np.recarray)
+    return records(table)

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiled import records
 from models.events import (
     AMOUNT_MINOR_MAX,
     CLICK_ACTIONS,
@@ -54,8 +55,8 @@ def decode(kind: int, block: Block) -> Columns:
     if kind != PROFILE:
         text = np.empty(block.size_bytes, np.uint8)
         filled = read(
-            block.data, block.index.view(np.recarray), FIELDS[kind], ACTIONS[kind], NEEDED[kind], VALUE_BYTES_MAX,
-            rows.view(np.recarray), text, plain,
+            block.data, records(block.index), FIELDS[kind], ACTIONS[kind], NEEDED[kind], VALUE_BYTES_MAX,
+            records(rows), text, plain,
         )  # fmt: skip
         text = text[:filled].copy()  # the rest was room for the worst case
     refused: list[tuple[int, Refusal]] = []

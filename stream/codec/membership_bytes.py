@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import kernel, records
 from models.customers.names import Packed, packed
 from models.customers.row import NEVER_MS, ROW
 from models.definitions.document import CLUSTER
@@ -58,11 +58,11 @@ class MembershipBytes:
         until, following : the outlook of every dimension, [n, dimensions].
         """
         codes, since = self.judge.codes(rows), self.judge.since_ms(rows)
-        starts = ids.borders()
+        starts, given = ids.borders(), records(rows)
 
         def some(done: int, out: Any, ends: Any, plain: Any) -> int:
             return _write_all(
-                rows, done, ids.text, starts, codes, since, until, following, self._pieces, out, ends, plain
+                given, done, ids.text, starts, codes, since, until, following, self._pieces, out, ends, plain
             )
 
         values, rare = self._scribe.write(len(rows), some)
@@ -77,7 +77,7 @@ class MembershipBytes:
 def warm(judge: Judge) -> None:
     """Compile every kernel function of this module now."""
     nothing = np.zeros((1, len(judge.definitions.dimensions)), np.int64)
-    MembershipBytes(judge).write(np.zeros(1, ROW).view(np.recarray), packed([b"nobody"]), nothing, nothing)
+    MembershipBytes(judge).write(np.zeros(1, ROW), packed([b"nobody"]), nothing, nothing)
 
 
 def _pieces_of(judge: Judge) -> Pieces:

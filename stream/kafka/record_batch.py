@@ -19,7 +19,7 @@ from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.util import calc_crc32c
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import kernel, records
 from stream.codec.block import NULL, RECORD, Block
 
 # base offset, length, leader epoch, magic, crc, attributes, last offset delta, first and newest timestamp, producer
@@ -73,7 +73,7 @@ def aborted_of(transactions: Iterable[tuple[int, int]] | None) -> Aborted:
 
 def warm() -> None:
     """Compile every kernel function of this module now."""
-    _scan(np.frombuffer(b"", np.uint8), 0, 0, 0, 0, np.zeros(0, RECORD).view(np.recarray))
+    _scan(np.frombuffer(b"", np.uint8), 0, 0, 0, 0, records(np.zeros(0, RECORD)))
 
 
 def unpack(data: bytes, position: int, aborted: Aborted) -> tuple[list[Block], int]:
@@ -137,7 +137,7 @@ def _records(whole: NDArray[np.uint8], start: int, end: int, header: Header) -> 
     if not 0 <= header.records <= (end - start) // RECORD_BYTES_MIN:
         raise CorruptRecordException(f"the batch at offset {header.base_offset} cannot hold {header.records} records")
     index = np.zeros(header.records, RECORD)
-    if _scan(whole, start, end, header.base_offset, header.first_timestamp, index.view(np.recarray)) < 0:
+    if _scan(whole, start, end, header.base_offset, header.first_timestamp, records(index)) < 0:
         raise CorruptRecordException(f"the batch at offset {header.base_offset} does not hold its records")
     if header.attributes & LOG_APPEND_TIME:
         index["timestamp"] = header.newest_timestamp

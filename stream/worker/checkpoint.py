@@ -142,7 +142,7 @@ class Draft:
         changed = np.flatnonzero(rows.seq > above_seq)
         writer: MembershipBytes | None = None
         for judge, of_judge in self._by_judge(rows, changed):
-            chosen: Any = whole(self.copy.rows)[of_judge].view(ROW).view(np.recarray)
+            chosen: Any = whole(self.copy.rows)[of_judge].view(ROW)
             until, following = self.engine.outlook_of(chosen, judge)
             ids = self.copy.names(self.copy.slots[of_judge])
             if writer is None or writer.judge is not judge:

@@ -142,6 +142,8 @@ class Inputs:
             (entry.newest_order_ms for entry in self.by_kind.values() if entry.waiting and not entry.caught_up),
             default=None,
         )
+        if bound is None and self.buffered <= limit:
+            return self._cut({kind: self._fitting(kind, entry.waiting) for kind, entry in self.by_kind.items()})
         times, kinds = [], []
         for kind, entry in sorted(self.by_kind.items()):
             order = entry.times_ms(limit)

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+import uvloop
+
 from stream import clock
 from stream.errors import SegstreamError
 from stream.kafka.topic_admin import check
@@ -40,7 +42,7 @@ def run(settings: Settings) -> int:
     refuse_wrong_topics(settings)
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, _leave_at_once)  # until the app has handlers of its own
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     metrics = Metrics()
     host = Host(settings, metrics, clock)

@@ -34,6 +34,14 @@ class Observer:
         self.metrics = metrics
         self._clock = clock
         self._send_vectors = send_vectors
+        self._applied = [metrics.events_applied.labels(topic) for topic in TOPICS]
+        self._kernel_counters = {
+            DUPLICATES: metrics.duplicate_events,
+            LATE_EVENTS: metrics.late_events,
+            DEPARTURES: metrics.departed_customers,
+            SUPPRESSED: metrics.suppressed_flips.labels("dwell"),
+            HELD: metrics.suppressed_flips.labels("hysteresis"),
+        }
         self._censuses: dict[int, Census] = {}
         self._counted: dict[int, Any] = {}  # the engine's counters as told so far, by partition
 
@@ -47,8 +55,9 @@ class Observer:
         if taken is not None:
             metrics.batches.inc()
             metrics.batch_records.observe(taken.count)
-            for topic, count in zip(TOPICS, outcome.applied_by_kind, strict=True):
-                metrics.events_applied.labels(topic).inc(count)
+            for applied, count in zip(self._applied, outcome.applied_by_kind, strict=True):
+                if count:
+                    applied.inc(count)
         self._count(partition)
         for reason in outcome.reasons:
             metrics.dead_letters.labels(reason).inc()
@@ -76,11 +85,9 @@ class Observer:
             return
         before = self._counted.get(partition.number, np.zeros(COUNTERS, np.int64))
         now = self._counted[partition.number] = engine.counters.copy()
-        self.metrics.duplicate_events.inc(int(now[DUPLICATES] - before[DUPLICATES]))
-        self.metrics.late_events.inc(int(now[LATE_EVENTS] - before[LATE_EVENTS]))
-        self.metrics.departed_customers.inc(int(now[DEPARTURES] - before[DEPARTURES]))
-        for cause, place in (("dwell", SUPPRESSED), ("hysteresis", HELD)):
-            self.metrics.suppressed_flips.labels(cause).inc(int(now[place] - before[place]))
+        for place in np.flatnonzero(now != before).tolist():
+            if place in self._kernel_counters:
+                self._kernel_counters[place].inc(int(now[place] - before[place]))
 
     def timed(self, kernel_seconds: float, ack_seconds: float) -> None:
         """An entry was executed and its journal record acknowledged, both measured from the append."""
@@ -147,7 +154,7 @@ class Observer:
             if engine is None:
                 continue
             number = str(partition.number)
-            self.metrics.dirty_rows.labels(number).set(int(np.count_nonzero(engine.table.dirty)))
+            self.metrics.dirty_rows.labels(number).set(engine.table.dirty_rows)
             pending = partition.replica.slots - partition.replica.cursor
             self.metrics.adoption_pending_rows.labels(number).set(max(pending, 0))
             warming = sum(until > partition.replica.stream_ms for until in engine.warming.values())

@@ -18,8 +18,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from models.events import PROFILE
 from stream.codec import journal
 from stream.codec.state import CLAIM_KEY
@@ -362,12 +360,7 @@ class Partition:
             return False
         aged = self._clock.monotonic_s() - debt.since_s >= settings.checkpoint_seconds
         many = debt.events >= settings.checkpoint_events
-        return (
-            aged
-            or many
-            or self._checkpoint_now
-            or int(np.count_nonzero(engine.table.dirty)) >= settings.checkpoint_rows
-        )
+        return aged or many or self._checkpoint_now or engine.table.dirty_rows >= settings.checkpoint_rows
 
     async def _pass_gate(self) -> None:
         await self.gate.acquire()

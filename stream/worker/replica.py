@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.clusters.snapshot import Snapshot
+from models.compiled import records
 from models.customers.names import Packed, packed
 from models.customers.places import number
 from models.customers.row import ANSWERS_MAX, DAY_MS, PROFILE_TIME, REMOVED, ROW, ROW_VERSION
@@ -277,12 +278,12 @@ class Replica:
         assert engine is not None  # noqa: S101 - as above
         recent = changes["generation"] == engine.adoption.generation
         if recent.all():
-            return self._writer(engine.judge).write(changes.view(np.recarray), ids, source)
+            return self._writer(engine.judge).write(changes, ids, source)
         values: list[bytes] = [b""] * len(changes)
         names = ids.parts()
         for judge, places in ((engine.older, np.flatnonzero(~recent)), (engine.judge, np.flatnonzero(recent))):
             theirs = packed([names[i] for i in places.tolist()])
-            found = self._writer(judge).write(changes[places].view(np.recarray), theirs, source)
+            found = self._writer(judge).write(changes[places], theirs, source)
             for place, value in zip(places.tolist(), found, strict=True):
                 values[place] = value
         return values
@@ -328,4 +329,4 @@ class Joined:
 
     def source(self, order: NDArray[np.int64]) -> Source:
         """Where events in this order of rows come from."""
-        return Source(order, self.rows.view(np.recarray), self.decoded.text, self.kind, self.offset)
+        return Source(order, records(self.rows), self.decoded.text, self.kind, self.offset)

@@ -59,7 +59,7 @@ def test_the_map_is_that_of_the_shipped_dimension() -> None:
         for frequency in range(1, SCORES + 1):
             score = {"recency_score": float(recency), "frequency_score": float(frequency), "orders": 1.0}
             truth = np.array(
-                [compare(score.get(one.feature.name, 0.0), plan.terms[k].op, plan.terms[k].threshold)
+                [compare(score.get(one.feature.name, 0.0), plan.terms[k]["op"], plan.terms[k]["threshold"])
                  for k, one in enumerate(judge.terms)]
             )  # fmt: skip
             name = judge.segment_name(d, answer(plan, d, 0, truth, stack))
