@@ -78,7 +78,7 @@ def standings(row: Any, now: int, engine: Engine, judged: Judge) -> list[Standin
 
 def _standing(row: Any, now: int, judged: Judge, d: int, work: Workspace, until: int, following: int) -> Standing:
     dimension, rules = judged.definitions.dimensions[d], judged.rules
-    place = int(rules.plan.dimensions[d].place)
+    place = int(rules.plan.dimensions[d]["place"])
     code, since = int(answer_at(row, place)), int(since_at(row, place))
     runner_up, confidence = -1, 1.0
     asked: tuple[Asked, ...] = ()

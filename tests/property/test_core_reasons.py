@@ -41,7 +41,7 @@ def check_rules(core: Core, change: Any, before: list[float], after: list[float]
     for place, k in enumerate(named):
         assert same(change.reason_before[place], before[k])
         assert same(change.reason_after[place], after[k])
-    used = core.judge.rules.plan.dimensions[change.dimension].terms
+    used = core.judge.rules.plan.dimensions[change.dimension]["terms"]
     if change.previous > 0 and used[1] > used[0]:
         assert named
     if change.counter_term >= 0:
