@@ -26,7 +26,7 @@ def readings(core: Core, row: Any) -> list[float]:
     """Every reading of a row at its own time, by number of comparison, and the comparisons that hold."""
     plan, model, _ = core.judge.rules
     judge(row, row.decided_ms, plan, model[0], WORK.values, WORK.truth)
-    return [float(WORK.values[term.reading]) for term in plan.terms[: len(core.judge.terms)]]
+    return [float(WORK.values[term["reading"]]) for term in plan.terms[: len(core.judge.terms)]]
 
 
 def same(x: float, y: float) -> bool:
