@@ -8,7 +8,7 @@ from typing import Any
 
 from models.clusters.assign import nearest
 from models.customers.row import NEVER_MS
-from models.definitions.document import CLUSTER
+from models.definitions.document import AUDIENCE, CLUSTER
 from models.engine import Engine, Judge
 from models.events import MINOR_PER_MAJOR
 from models.features.catalogue import CLUSTER_FEATURES
@@ -133,17 +133,27 @@ def _move(judge: Judge, d: int, move: Found) -> dict[str, Any]:
     if move.deed == "purchase":
         what += " of any size" if move.amount_minor <= SMALL_MINOR else f" of {amount:,.2f} or more"
     verb = "enters" if move.times == 1 else "enter"
-    told = f"{what} {verb} `{there}`" if there else f"{what} {'leads' if move.times == 1 else 'lead'} out of it"
+    told = (
+        f"{what} {verb} {_called(judge, d, there)}"
+        if there
+        else f"{what} {'leads' if move.times == 1 else 'lead'} out of it"
+    )
     least = {"amount_at_least": amount} if move.deed == "purchase" else {}
     return {"deed": move.deed, "times": move.times, **least, "segment": there, "words": told}
 
 
 def _keep(judge: Judge, d: int, one: Standing, keep: Kept) -> dict[str, Any]:
-    name, before = judge.segment_name(d, one.code) or "this", iso(one.valid_until_ms or 0)
+    name, before = judge.segment_name(d, one.code), iso(one.valid_until_ms or 0)
     article = "an" if DEEDS[keep.deed][0][0] in "aeiou" else "a"
     until = _time(keep.until_ms)
-    told = f"{article} {DEEDS[keep.deed][0]} before {before[:16].replace('T', ' ')} keeps `{name}`"
-    return {"deed": keep.deed, "before": before, "segment": name, "then_valid_until": until, "words": told}
+    told = f"{article} {DEEDS[keep.deed][0]} before {before[:16].replace('T', ' ')} keeps {_called(judge, d, name)}"
+    return {"deed": keep.deed, "before": before, "segment": name or "this", "then_valid_until": until, "words": told}
+
+
+def _called(judge: Judge, d: int, segment: str | None) -> str:
+    """A segment in words; an audience has a name and no segment."""
+    dimension = judge.definitions.dimensions[d]
+    return f"audience `{dimension.known_as}`" if dimension.name.startswith(AUDIENCE) else f"`{segment or 'this'}`"
 
 
 def told(found: Mapping[str, Any]) -> str:

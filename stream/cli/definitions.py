@@ -11,6 +11,7 @@ import typer
 
 from models.definitions.analysis.population import OVERLAP_LEAST, OVERLAP_MAX, SEGMENTS_MAX, SHARE_MIN, Limits
 from models.definitions.analysis.remarks import ERROR, WARNING
+from models.definitions.document import AUDIENCE
 from stream.cli import definitions_life
 from stream.cli.definitions_cases import play_cases
 from stream.cli.past import files_of_any_schema, task_of, watching
@@ -146,12 +147,14 @@ def _segments(dimension: Dimension) -> list[str]:
 def _declared(file: str, document: dict[str, Any]) -> str:
     """What a document declares, in a few lines."""
     dimensions: dict[str, list[str]] = document["dimensions"]
+    audiences = [name for name in dimensions if name.startswith(AUDIENCE)]
     counts = {
-        "dimension": len(dimensions),
-        "segment": sum(len(names) for names in dimensions.values()),
+        "dimension": len(dimensions) - len(audiences),
+        "audience": len(audiences),
+        "segment": sum(len(names) for name, names in dimensions.items() if name not in audiences),
         "feature": len(document["features"]),
     }
-    told = f"{file}: " + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
+    told = f"{file}: " + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items() if n)
     width = max(len(name) for name in [*dimensions, "features"]) + 2
     rows = [(name, ", ".join(names) or "clusters") for name, names in dimensions.items()]
     rows.append(("features", ", ".join(document["features"]) or "none"))

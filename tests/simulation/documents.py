@@ -23,12 +23,24 @@ SECOND = "second"  # stands for the path of the definitions that a rollout bring
 def load(path: str) -> tuple[Definitions, bytes]:
     """Like stream.codec.definitions.load, for the two of a run."""
     document = plain(shipped_text())
-    if path == SECOND:  # a dimension is no more, a segment neither, and another asks for less
+    document["audiences"] = {
+        "visitors": {"when": "clicks in 1 hour >= 1", "stay": "clicks in 2 hours >= 1"},
+        "buyers": {"when": "orders >= 1"},
+        "readers": {"when": "opens in 1 day >= 1", "cooldown_days": 1},
+        "window shoppers": {"when": {"all": ["in audience visitors", "not in audience buyers"]}},
+    }
+    if path == SECOND:  # a dimension is no more, a segment neither, another asks for less; and audiences
         del document["dimensions"]["intent"]
         segments = {one["name"]: one for one in document["dimensions"]["engagement"]["segments"]}
         segments["engaged"]["when"] = "recent_engaged in 30 days >= 1"
         del segments["unresponsive"]
         document["dimensions"]["engagement"]["segments"] = list(segments.values())
+        document["audiences"] = {  # another order; one asks for more, one has a date now, one is no more, one is new
+            "buyers": {"when": "orders >= 2", "dwell_days": 1},
+            "spenders": {"when": "spend >= 50"},
+            "visitors": document["audiences"]["visitors"],
+            "readers": document["audiences"]["readers"],
+        }
     return parse(document), orjson.dumps(document)
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from models.changes import DEFINITION
+from models.changes import DEFINITION, Change
+from models.customers.names import pack
 from models.customers.row import AUDIENCES_MAX, DAY_MS, DIMENSIONS_MAX, REMOVED
 from models.definitions.edits import spent
 from models.definitions.language import DefinitionError, parse
+from stream.codec.changes import ChangeWriter
+from stream.codec.membership_bytes import MembershipBytes
+from stream.codec.memberships import encode_memberships
+from stream.codec.times import iso
+from stream.explanation import Subject, explain, told
 from tests.core import CUTS, HOUR_MS, T0, Core, click, document, segments
 
 
@@ -181,3 +188,38 @@ def test_a_date_comes_and_goes_with_a_dwell() -> None:
     core.tick(T0 + 9 * DAY_MS)
     days = [T0, T0 + DAY_MS, T0 + 4 * DAY_MS, T0 + 5 * DAY_MS]
     assert core.history("audience:busy") == [("in", days[0]), (None, days[1]), ("in", days[2]), (None, days[3])]
+
+
+def test_an_audience_is_explained_without_a_date() -> None:
+    """The tree, the deadline and what keeps her in; no since; who is in is asked for `stay`."""
+    core = Core(
+        made(busy={"when": "clicks in 1 day >= 2", "stay": "clicks in 2 days >= 1"}, buyer={"when": "orders >= 1"})
+    )
+    core.apply(click(T0), click(T0 + 1))
+    core.tick(T0 + 30 * HOUR_MS)
+    found = explain(Subject("c0", T0 + 30 * HOUR_MS, core.rows[:1], core.judge))
+    busy, buyer = (found["dimensions"][f"audience:{name}"] for name in ("busy", "buyer"))
+    assert (busy["segment"], busy["since"], busy["dwells_until"]) == ("in", None, None)
+    assert (busy["valid_until"], busy["next_if_silent"]) == (iso(T0 + 1 + 2 * DAY_MS), None)
+    assert [(one["verdict"], one["asked"]) for one in busy["segments"]] == [("kept", "stay")]
+    assert (
+        busy["counterfactuals"][-1]["words"]
+        == "a thing put into the cart before 2023-11-16 22:13 keeps audience `busy`"
+    )
+    assert (buyer["segment"], buyer["since"], buyer["valid_until"]) == (None, None, None)
+    assert buyer["counterfactuals"][0]["words"] == "one more purchase of any size enters audience `buyer`"
+    assert "audience:busy: in; if silent" in told(found)
+
+
+def test_a_last_change_and_a_membership_of_an_audience() -> None:
+    """On the topic an audience is a dimension of one segment; only its membership has no date."""
+    core = Core(made(busy={"when": "clicks in 1 day >= 1"}, held={"when": "clicks >= 1", "dwell_days": 1}))
+    (change, _) = core.apply(click(T0))
+    value = json.loads(ChangeWriter(core.judge, 0).write(Change(*change.tolist()), "c0", None))
+    assert (value["dimension"], value["previous_segment"], value["segment"]) == ("audience:busy", None, "in")
+    assert value["valid_until"] == iso(T0 + DAY_MS)
+    (member,) = encode_memberships(core.rows, core.judge, ["c0"], *core.outlook())
+    there = {"segment": "in", "valid_until": iso(T0 + DAY_MS), "next_if_silent": None}
+    held = {"segment": "in", "since": iso(T0), "valid_until": None, "next_if_silent": None}
+    assert json.loads(member)["segments"] == {"audience:busy": {**there, "since": None}, "audience:held": held}
+    assert MembershipBytes(core.judge).write(core.rows, pack(["c0"]), *core.outlook()) == [member]
