@@ -146,14 +146,21 @@ def _keep(judge: Judge, d: int, one: Standing, keep: Kept) -> dict[str, Any]:
     name, before = judge.segment_name(d, one.code), iso(one.valid_until_ms or 0)
     article = "an" if DEEDS[keep.deed][0][0] in "aeiou" else "a"
     until = _time(keep.until_ms)
-    told = f"{article} {DEEDS[keep.deed][0]} before {before[:16].replace('T', ' ')} keeps {_called(judge, d, name)}"
+    out_of = " them out of" if _audience(judge.definitions.dimensions[d].name) and not name else ""
+    kept = f"keeps{out_of} {_called(judge, d, name)}"
+    told = f"{article} {DEEDS[keep.deed][0]} before {before[:16].replace('T', ' ')} {kept}"
     return {"deed": keep.deed, "before": before, "segment": name or "this", "then_valid_until": until, "words": told}
 
 
 def _called(judge: Judge, d: int, segment: str | None) -> str:
     """A segment in words; an audience has a name and no segment."""
-    dimension = judge.definitions.dimensions[d]
-    return f"audience `{dimension.known_as}`" if dimension.name.startswith(AUDIENCE) else f"`{segment or 'this'}`"
+    audience = _audience(judge.definitions.dimensions[d].name)
+    return f"audience `{audience}`" if audience else f"`{segment or 'this'}`"
+
+
+def _audience(dimension: str) -> str:
+    """An audience's own name; "" for a dimension."""
+    return dimension.removeprefix(AUDIENCE) if dimension.startswith(AUDIENCE) else ""
 
 
 def told(found: Mapping[str, Any]) -> str:
@@ -179,14 +186,21 @@ FEATURES_TOLD = 3  # of a cluster: as many as a change has
 def _headline(name: str, one: Mapping[str, Any]) -> str:
     label = f" ({one['label']})" if one["label"] else ""
     text = f"{name}: {one['segment'] or 'no segment'}{label}"
+    if audience := _audience(name):
+        text = f"audience {audience}: {'in it' if one['segment'] else 'not in it'}"
     if one["since"]:
         text += f" since {one['since'][:16].replace('T', ' ')}"
     if one["valid_until"]:
         following = f"{one['next_if_silent']} follows" if one["next_if_silent"] else "it is looked at again"
+        if audience:
+            following = "it is entered" if one["next_if_silent"] else "it is left"
         following = "the customer is forgotten" if one["leaves"] else following
         text += f"; if silent, {following} on {one['valid_until'][:16].replace('T', ' ')}"
     if one["would_be"] != one["segment"] and one["dwells_until"]:
-        text += f"; {one['would_be'] or 'no segment'} waits until {one['dwells_until'][:16].replace('T', ' ')}"
+        waiting = one["would_be"] or "no segment"
+        if audience:
+            waiting = "entering it" if one["would_be"] else "leaving it"
+        text += f"; {waiting} waits until {one['dwells_until'][:16].replace('T', ' ')}"
     return text
 
 

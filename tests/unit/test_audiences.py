@@ -208,7 +208,7 @@ def test_an_audience_is_explained_without_a_date() -> None:
     )
     assert (buyer["segment"], buyer["since"], buyer["valid_until"]) == (None, None, None)
     assert buyer["counterfactuals"][0]["words"] == "one more purchase of any size enters audience `buyer`"
-    assert "audience:busy: in; if silent" in told(found)
+    assert "audience busy: in it; if silent, it is left on" in told(found)
 
 
 def test_a_last_change_and_a_membership_of_an_audience() -> None:

@@ -23,6 +23,7 @@ from stream.simulate import events
 from stream.subscriber import View
 from stream.worker.standing import standing_of
 from tests.golden.recording import CHANGES, SETTINGS
+from tests.house.tree import REPO
 from tests.unit.test_verification import lived
 
 START_MS = 1_735_689_600_000  # 2025-01-01
@@ -155,6 +156,29 @@ def test_in_words_every_condition_has_value_and_verdict(subjects: list[Subject])
         assert "click_intensity_1d >= " in text
         assert re.search(r"^  \* (one|\d) more ", text, re.MULTILINE)
         assert "rfm" not in text
+
+
+def test_an_audience_is_spoken_of_by_its_name(
+    past: tuple[Path, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In it or not, what enters or leaves it; nobody is told of a segment called `in`."""
+    path, rows = past
+    cart = next(row for row in rows if row.get("action") == "cart_add")
+    asked = ["--events", str(path), "--definitions", str(REPO / "examples/audiences.yaml")]
+    asked += ["--dimension", "audience:abandoned cart"]
+    said = []
+    for at_ms in (cart["ts"] - 1, cart["ts"] + 1):
+        assert main(["explain", cart["customer_id"], *asked, "--at", iso(at_ms)]) == 0
+        said.append(capsys.readouterr().out)
+    before, after = said
+    assert re.search(r"^audience abandoned cart: not in it; if silent, the customer is forgotten", before, re.MULTILINE)
+    assert re.search(r"^  \* one more thing put into the cart enters audience `abandoned cart`$", before, re.MULTILINE)
+    assert re.search(r"^audience abandoned cart: in it; if silent, it is left on ", after, re.MULTILINE)
+    assert re.search(r"^  \* one more purchase of any size leads out of it$", after, re.MULTILINE)
+    assert re.search(
+        r"^  \* a thing put into the cart before \S+ \S+ keeps audience `abandoned cart`$", after, re.MULTILINE
+    )
+    assert "`in`" not in before + after
 
 
 def test_who_or_what_is_unknown_is_said(
