@@ -17,7 +17,7 @@ from stream.kafka.topic_admin import check
 from stream.metrics.registry import Metrics
 from stream.metrics.server import MetricsServer
 from stream.settings import Settings
-from stream.worker.allocator import return_freed_blocks
+from stream.worker.allocator import drop_compiler_code, return_freed_blocks
 from stream.worker.app import create_app, run_app
 from stream.worker.discretion import DiscreetFormatter
 from stream.worker.ending import EXIT_INFRASTRUCTURE, Ending
@@ -47,6 +47,7 @@ def run(settings: Settings) -> int:
     metrics = Metrics()
     host = Host(settings, metrics, clock)
     host.warm()
+    drop_compiler_code()
     _calm_collector()
     ending = Ending(settings.shutdown_seconds, lambda: EXIT_INFRASTRUCTURE if app.crashed else host.exit_code)
     app = create_app(settings, host, ending)
