@@ -255,6 +255,7 @@ class Host:
             number, self._settings, self._log, self._clock, self.documents, self.observer, self.rule, partition_of
         )
         partition.gate = self._checkpoints
+        partition.others_recover = lambda: len(self._live()) < len(self.partitions)
         return partition
 
     async def _keep(self, partition: Partition) -> None:

@@ -105,6 +105,7 @@ class Partition:
         self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
         self.gate = asyncio.Semaphore(1)  # the host's, where partitions share one
+        self.others_recover: Callable[[], bool] = lambda: False  # the host's: their customers wait, a checkpoint can
         self._inside = False  # it, from the beginning of a draft to the end of its transaction
         self._unacked: deque[Publication] = deque()
         self._last_tick_s = 0.0
@@ -346,7 +347,8 @@ class Partition:
                 self._committing.result()
                 self._committing = None
             return
-        if self._draft is None and self._checkpoint_due() and not self.gate.locked():
+        may = self._draft is None and not self.gate.locked() and not self.others_recover()
+        if may and self._checkpoint_due():
             await self._pass_gate()
             self._begin_checkpoint()
         if self._draft is not None and self._draft.advance():
