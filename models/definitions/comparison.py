@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from models.customers.row import DAY_MS
+from models.customers.row import DAY_MS, HALF_LIFE_MS
 from models.definitions.document import AUDIENCE, HOUR_MS, MINUTE_MS, All, Any, Condition, Not, Term
 from models.definitions.mistake import DefinitionError, nearest
 from models.definitions.strings import string_value
@@ -18,6 +18,7 @@ from models.features.catalogue import (
     ATTRIBUTE,
     BY_NAME,
     DECAYED,
+    DECAYED_SUMS,
     HAPPENINGS,
     KEPT,
     TOPS,
@@ -53,6 +54,8 @@ FORMS: Final[Mapping[str, str]] = {
     "days_since_click on shoes < 1": "the newest click on one of the declared `categories`; or "
     "`no click on shoes for 7 days`",
     "clicks on shoes in 1 day >= 1": "whether there was one: of a category a row keeps the newest click, not how many",
+    "clicks halved every 7 days >= 3": "a decayed sum: each counts half after that time. A row keeps those "
+    "of `clicks` for 1 and 7 days, of `opens` for 30, of `orders` and `amount` for 90",
     "clicks trend >= 1.5": "lately against usual: the same as `click_trend >= 1.5`",
     "top 20 % by spend": "of buyers, by the model's cut points: of `spend`, `value`, `orders`, `recency`; or `bottom`",
     "dimension lifecycle is active": "what another dimension says; `is not`, `in (new, active)`, `not in`",
@@ -72,6 +75,7 @@ _COMPARISON = re.compile(
     r"|\s+(?P<outside>not\s+)?in\s*\((?P<entries>.*)\)"
     r"|\s+(?P<presence>present|absent))"
 )
+_HALVED = re.compile(rf"(?P<what>\w+)\s+halved\s+every\s+{_SPAN}(?P<rest>\W.*)")
 _TREND = re.compile(r"(?P<what>\w+)\s+trend(?P<rest>\W.*)")
 _TOP = re.compile(r"(?P<end>top|bottom)\s+(?P<share>[0-9]{1,3})\s*%\s+by\s+(?P<by>\w+)")
 _SILENCE = re.compile(rf"no\s+(?P<what>\w+)(?:\s+on\s+{_CATEGORY})?\s+for\s+{_SPAN}")
@@ -110,10 +114,26 @@ def read(text: str, path: str, scope: Scope) -> Condition:
     raise DefinitionError(path, f"cannot read {text[:80]!r}: expected e.g. 'orders >= 3'")
 
 
+def _read_halved(match: re.Match[str], path: str, scope: Scope) -> Condition:
+    what = match["what"]
+    if what not in DECAYED_SUMS:
+        raise DefinitionError(path, f"a row keeps no decayed sum of {what!r}{nearest(what, DECAYED_SUMS)}")
+    known = {HALF_LIFE_MS[BY_NAME[name].source]: name for name in DECAYED_SUMS[what]}
+    name = known.get(_span_ms(match, path, ABSENT_MS))
+    if name is None:
+        days = " and ".join(f"{half_life_ms // DAY_MS}" for half_life_ms in known)
+        given = f"{match['span']} {match['unit']}s"
+        raise DefinitionError(path, f"a row keeps sums of {what} that are halved every {days} days, not {given}")
+    return read(f"{name}{match['rest']}", path, scope)
+
+
 def _read_trend(match: re.Match[str], path: str, scope: Scope) -> Condition:
     what = match["what"]
     if what != "clicks":
-        raise DefinitionError(path, f"a row keeps sums of two half-lives of clicks only, so {what!r} has no trend")
+        late = "; `order_delay` says how late the next one is" if what in {"orders", "purchases"} else ""
+        raise DefinitionError(
+            path, f"a row keeps sums of two half-lives of clicks only, so {what!r} has no trend{late}"
+        )
     return read(f"click_trend{match['rest']}", path, scope)
 
 
@@ -359,6 +379,7 @@ def _unquoted(text: str) -> str:
 
 
 _READERS: Final = (
+    (_HALVED, _read_halved),
     (_TREND, _read_trend),
     (_TOP, _read_top),
     (_SILENCE, _read_silence),

@@ -165,6 +165,14 @@ WINDOW_ALIASES = {
     "opens": "recent_engaged",
     "amount": "recent_spend",
 }
+# Decayed sums that a row keeps, by what is summed: features, of which each has one half-life.
+DECAYED_SUMS = {
+    "clicks": ("click_intensity_1d", "click_intensity_7d"),
+    "opens": ("engagement_30d",),
+    "orders": ("order_intensity_90d",),
+    "purchases": ("order_intensity_90d",),
+    "amount": ("spend_intensity_90d",),
+}
 # Top so many per cent of buyers by a thing: the score that knows, and from which value on.
 TOPS = {
     "spend": {

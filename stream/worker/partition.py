@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 UNACKED_MAX = 8  # batches whose changes are on their way: bounds memory, and what a crash has to compare
 TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that live events do not wait
 REJUDGE_ROWS = 4_000  # the same for adoptions, while few customers change
-REJUDGE_ROWS_FIRST = 50  # of an adoption's first entry: with two changes in each of 16 dimensions 1,600 changes
+REJUDGE_ROWS_FIRST = 10  # of an adoption's first entry: with two changes in each of 80 dimensions and audiences 1,600
 REJUDGE_CHANGES = 500  # that an entry of an adoption should bring: 17 ms where a dimension is no more
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
