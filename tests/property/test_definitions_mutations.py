@@ -121,9 +121,9 @@ def test_a_legal_document_is_read_the_same_again(document: dict[str, Any]) -> No
     assert len(terms) <= len(plan.code)
     assert int(plan.code.max()) < max(len(terms), 1)
     for segment in plan.segments:
-        for start, end in (segment.enter, segment.stay):
+        for start, end in (segment["enter"], segment["stay"]):
             assert depth(plan.code[start:end]) <= STACK_MAX
-    assert judge_of(definitions, None).rules.model[0].cluster_count == 0
+    assert judge_of(definitions, None).rules.model[0]["cluster_count"] == 0
 
 
 def depth(code: Any) -> int:
