@@ -279,6 +279,11 @@ def scenario(seed: int) -> Core:
     own = shipped_document()
     own["attributes"] = {"age": "number", "country": "string"}
     own["dimensions"]["audience"] = segments(("adult", "profile.age >= 18"), ("rest", "always"), dwell_days=2)
+    own["audiences"] = {
+        "busy": {"when": "clicks in 1 day >= 1", "stay": "clicks in 9 days >= 1"},
+        "held": {"when": "spend >= 100", "dwell_days": 2},
+        "idle": {"when": {"all": ["no click for 9 days", "not in audience busy"]}},
+    }
     core.adopt(parse(own), None, T0 + 200 * DAY_MS)
     core.rejudge(range(5), T0 + 200 * DAY_MS)
     core.apply(after[:40], attributes=values)
