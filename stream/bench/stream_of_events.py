@@ -28,7 +28,7 @@ CLICK_SHARES = (0.72, 0.10, 0.10, 0.03, 0.03, 0.02)  # by models.events.CLICK_AC
 EMAIL_SHARES = (0.55, 0.25, 0.14, 0.05, 0.004, 0.005, 0.001)  # by models.events.EMAIL_ACTIONS
 AMOUNT_LOG_MEAN, AMOUNT_LOG_DEVIATION = 3.6, 0.8  # orders of about 37 in the middle, some of hundreds
 START_MS = 1_735_689_600_000  # 2025-01-01: any fixed day, so that a run repeats
-CUSTOMER_GAP_MS = 30_000_000  # event time between two events, times customers: about 0.15 changes an event
+CUSTOMER_GAP_MS = 60_000_000  # event time between two events, times customers: 0.17 changes an event over 3 million
 CHUNK_EVENTS = 20_000  # drawn at a time: bounds memory, and the draws are the same whatever the total
 
 
