@@ -40,6 +40,7 @@ TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that
 REJUDGE_ROWS = 4_000  # the same for adoptions, while few customers change
 REJUDGE_ROWS_FIRST = 10  # of an adoption's first entry: with two changes in each of 80 dimensions and audiences 1,600
 REJUDGE_CHANGES = 500  # that an entry of an adoption should bring: 17 ms where a dimension is no more
+PATIENT_SHARE = 2  # of the events that a checkpoint is due after: as long it waits for other partitions to recover
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
 BITE_SHARE = 0.2  # of the time that live events took since the last bite
@@ -347,8 +348,7 @@ class Partition:
                 self._committing.result()
                 self._committing = None
             return
-        may = self._draft is None and not self.gate.locked() and not self.others_recover()
-        if may and self._checkpoint_due():
+        if self._draft is None and self._checkpoint_due() and not self.gate.locked():
             await self._pass_gate()
             self._begin_checkpoint()
         if self._draft is not None and self._draft.advance():
@@ -362,6 +362,8 @@ class Partition:
             return False
         aged = self._clock.monotonic_s() - debt.since_s >= settings.checkpoint_seconds
         many = debt.events >= settings.checkpoint_events
+        if self.others_recover() and debt.events < PATIENT_SHARE * settings.checkpoint_events:
+            return False
         return aged or many or self._checkpoint_now or engine.table.dirty_rows >= settings.checkpoint_rows
 
     async def _pass_gate(self) -> None:
