@@ -45,12 +45,17 @@ def cache_of(package: str) -> str:
 _OPTIONS: dict[str, Any] = {"cache": True, "fastmath": False, "_nrt": False}
 
 
-def kernel(function: F) -> F:
+def inlined(function: F) -> F:
+    """As kernel, put into every caller: a call hands over up to 170 numbers, one array being seven of them."""
+    return kernel(function, forceinline=True)
+
+
+def kernel(function: F, **more: Any) -> F:
     """Compile a kernel function, cached on disk; no fast-math, so that every machine rounds alike."""
     _config.CACHE_DIR = cache_of(
         function.__module__.rpartition(".")[0]
     )  # numba reads it here; where it cannot be written numba keeps its own place
-    return cast("F", numba.njit(**_OPTIONS)(function))
+    return cast("F", numba.njit(**_OPTIONS, **more)(function))
 
 
 def records(array: NDArray[Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from models.changes import REASONS_MAX, SILENCE
 from models.clusters.assign import nearest, place_of
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers.answers import answer_at, put_answer, since_at
 from models.customers.places import put
 from models.customers.row import DIMENSIONS_MAX, LEFT, NEVER_MS, REVIEW
@@ -18,7 +18,7 @@ from models.workspace import DECISIONS, DEPARTURES, HELD, SEQ, SUPPRESSED
 LOOK = True  # an event came or rules changed: the cluster is looked at too
 
 
-@kernel
+@inlined
 def decide(
     row: Any,
     before: Any,
@@ -78,7 +78,7 @@ def decide(
     return filled
 
 
-@kernel
+@inlined
 def _is_held(plan: Any, d: int, current: int, confidence: float, work: Any) -> bool:
     """Whether hysteresis alone keeps a customer where she is: the `stay` of a rule, the margin of a cluster."""
     if current == 0:
@@ -92,13 +92,13 @@ def _is_held(plan: Any, d: int, current: int, confidence: float, work: Any) -> b
     return not holds(plan, enter[0], enter[1], work.truth, work.stack)
 
 
-@kernel
+@inlined
 def _dwells(row: Any, now: int, plan: Any, d: int, current: int) -> bool:
     """Whether the current segment's minimum dwell, or the cooldown of the one left, has not passed yet."""
     return now < held_until(plan, d, current, since_at(row, plan.dimensions[d].place))
 
 
-@kernel
+@inlined
 def _open(
     change: Any,
     row: Any,

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from models.compiled import kernel
+from models.compiled import inlined
 
 LN2 = 0.6931471805599453  # natural logarithm of two, the nearest double
 LOG2_E = 1.4426950408889634  # 1 / LN2, the nearest double
@@ -25,7 +25,7 @@ EXP_SERIES = np.array([1.0 / math.factorial(k) for k in range(14, -1, -1)])
 LOG_SERIES = np.array([1.0 / k for k in range(23, 0, -2)])
 
 
-@kernel
+@inlined
 def exp2(x: float) -> float:
     """Two to the power x, for x in [-inf, 1023]; 0.0 below -1080, clamped above 1023."""
     if x < EXP2_MIN:
@@ -39,7 +39,7 @@ def exp2(x: float) -> float:
     return math.ldexp(series, int(whole))
 
 
-@kernel
+@inlined
 def log2(x: float) -> float:
     """Logarithm to base two of a positive finite number."""
     mantissa, exponent = math.frexp(x)
@@ -54,7 +54,7 @@ def log2(x: float) -> float:
     return exponent + 2.0 * s * series * LOG2_E
 
 
-@kernel
+@inlined
 def log1p(x: float) -> float:
     """Natural logarithm of 1 + x for x >= 0; absolute error below 1e-15, so not for x near 1e-16."""
     return log2(1.0 + x) * LN2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers import row as r
 from models.customers.answers import answer_at, since_at
 from models.customers.places import number
@@ -16,7 +16,7 @@ STEPS_MAX = 48  # deadlines looked past before giving up: a dimension has a doze
 UNKNOWN = -1  # no following segment is known
 
 
-@kernel
+@inlined
 def leaves_ms(row: Any, retention_ms: int) -> int:
     """When a customer who stays silent is let go; NEVER_MS for never."""
     return row.newest_ms + retention_ms if retention_ms > 0 else r.NEVER_MS

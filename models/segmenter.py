@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from models.changes import EVENT_TRIGGER, LATE, SILENCE
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
 from models.customers.answers import answer_at, no_answers, put_answer, since_at
@@ -108,7 +108,7 @@ def sweep(
     return len(slots), filled
 
 
-@kernel
+@inlined
 def touch(
     rows: Any,
     due: Any,
@@ -138,8 +138,7 @@ def touch(
             row.generation = adoption.generation
             return filled, True
         now = max(row.decided_ms, adoption.adopted_ms)
-        filled = _change_over(row, slot, now, rules, older, adoption, work, changes, filled, counters)
-        due[slot] = next_look(row, now, rules, work.values)
+        filled = _change_over(row, due, slot, now, rules, older, adoption, work, changes, filled, counters)
     return _settle(rows, due, slot, until_ms, rules, work, changes, filled, counters)
 
 
@@ -166,16 +165,37 @@ def _settle(
             due[slot] = r.NEVER_MS
             break
         look = 0 < number(row, r.REVIEW) <= at
-        filled = decide(
-            row, row, rules.model[0], slot, at, at, -1, SILENCE, look, rules, work, changes, filled, counters
+        filled = _decide_again(
+            row, due, slot, at, rules.model[0], SILENCE, look, rules, work, changes, filled, counters
         )
-        due[slot] = next_look(row, at, rules, work.values)
     return filled, True
+
+
+@kernel
+def _decide_again(
+    row: Any,
+    due: Any,
+    slot: int,
+    now: int,
+    model_before: Any,
+    trigger: int,
+    look: bool,  # noqa: FBT001 - as decide
+    rules: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> int:
+    """Decide where no event came, and when to look next: apart from `step`, so that `decide` is compiled twice only."""
+    filled = decide(row, row, model_before, slot, now, now, -1, trigger, look, rules, work, changes, filled, counters)
+    due[slot] = next_look(row, now, rules, work.values)
+    return filled
 
 
 @kernel
 def _change_over(
     row: Any,
+    due: Any,
     slot: int,
     now: int,
     rules: Any,
@@ -199,8 +219,8 @@ def _change_over(
             end(changes[filled], row, slot, place, code, r.REMOVED, now, adoption.trigger, counters)
             filled += 1
     first = filled
-    filled = decide(
-        row, row, older.model[0], slot, now, now, -1, adoption.trigger, LOOK, rules, work, changes, filled, counters
+    filled = _decide_again(
+        row, due, slot, now, older.model[0], adoption.trigger, LOOK, rules, work, changes, filled, counters
     )
     for i in range(first, filled):
         if changes[i].previous == r.GONE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.features.compute import vector
 
 UNASSIGNED = 0  # the cluster code before there is a model
@@ -12,7 +12,7 @@ NOBODY = -1  # no runner-up
 FAR = 1e300  # a squared distance no prototype has
 
 
-@kernel
+@inlined
 def scale_into(model: Any, raw: Any, z: Any) -> None:
     """Scaled and clipped coordinates of a raw vector."""
     most = model["clip"]  # not model.clip: uncompiled, that is the method of every numpy record
@@ -21,7 +21,7 @@ def scale_into(model: Any, raw: Any, z: Any) -> None:
         z[j] = min(max(x, -most), most)
 
 
-@kernel
+@inlined
 def squared_distance(model: Any, place: int, z: Any) -> float:
     """Squared Euclidean distance of scaled coordinates to the prototype at `place`."""
     total = 0.0
@@ -31,7 +31,7 @@ def squared_distance(model: Any, place: int, z: Any) -> float:
     return total
 
 
-@kernel
+@inlined
 def place_of(model: Any, cluster: int) -> int:
     """Where a cluster id stands in the snapshot, or -1."""
     for k in range(model.cluster_count):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.compiled import kernel
+from models.compiled import inlined
 from models.customers import row as r
 from models.customers.places import number, put
 from models.events import (
@@ -29,7 +29,7 @@ from models.exact_math import exp2
 HALF_LIFE_MS = np.array(r.HALF_LIFE_MS, np.float64)
 
 
-@kernel
+@inlined
 def is_duplicate(row: Any, id_hash: int) -> bool:
     """Whether the event's identity is among the last few applied to this row."""
     if id_hash == 0:
@@ -40,7 +40,7 @@ def is_duplicate(row: Any, id_hash: int) -> bool:
     return False
 
 
-@kernel
+@inlined
 def accumulate(row: Any, event: Any, attributes: Any) -> None:
     """Add one event to its customer's row; attributes is the batch's float64 [n, ATTRIBUTES_MAX] array."""
     t = event.ts_ms
@@ -67,7 +67,7 @@ def accumulate(row: Any, event: Any, attributes: Any) -> None:
             row.attribute[k] = attributes[event.attributes, k]
 
 
-@kernel
+@inlined
 def _click(row: Any, t: int, action: int) -> None:
     row.count[r.CLICKS] += 1
     _keep_newest(row, r.CLICK_TIMES, r.CLICKS_KEPT, t)
@@ -82,7 +82,7 @@ def _click(row: Any, t: int, action: int) -> None:
         row.count[r.SEARCHES] += 1
 
 
-@kernel
+@inlined
 def _purchase(row: Any, t: int, amount_minor: int) -> None:
     if amount_minor < 0:
         row.count[r.REFUNDS] += 1
@@ -98,7 +98,7 @@ def _purchase(row: Any, t: int, amount_minor: int) -> None:
     _keep_newest_order(row, t, amount_minor)
 
 
-@kernel
+@inlined
 def _email(row: Any, t: int, action: int, machine_open: int) -> None:
     if action == SENT:
         row.count[r.EMAILS_SENT] += 1
@@ -115,7 +115,7 @@ def _email(row: Any, t: int, action: int, machine_open: int) -> None:
         row.count[r.UNSUBSCRIBES] += 1
 
 
-@kernel
+@inlined
 def _move_landmark(row: Any, t: int) -> None:
     """Keep weights below 2**631: the landmark moves by a multiple of all half-lives, an exact scaling."""
     if row.landmark_ms == 0:
@@ -126,13 +126,13 @@ def _move_landmark(row: Any, t: int) -> None:
             row.decayed[j] *= exp2(-r.LANDMARK_STEP_MS / HALF_LIFE_MS[j])
 
 
-@kernel
+@inlined
 def _decay_in(row: Any, j: int, t: int, weight: float) -> None:
     """Forward decay (Cormode et al., ICDE 2009): add with the weight of the event's own time."""
     row.decayed[j] += weight * exp2((t - row.landmark_ms) / HALF_LIFE_MS[j])
 
 
-@kernel
+@inlined
 def _keep_newest(row: Any, first: int, count: int, t: int) -> None:
     for place in range(first, first + count):
         kept = number(row, place)
@@ -141,7 +141,7 @@ def _keep_newest(row: Any, first: int, count: int, t: int) -> None:
             t = kept
 
 
-@kernel
+@inlined
 def _keep_newest_order(row: Any, t: int, amount_minor: int) -> None:
     """Newest first; of equal times the larger amount first, so that ties do not depend on arrival."""
     for k in range(r.ORDERS_KEPT):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers.places import number, numbers, put
 from models.customers.row import DIMENSIONS_MAX, SINCE_TIMES
 
@@ -19,7 +19,7 @@ ONE = np.uint64(1)  # numba makes floats of unsigned and signed numbers together
 Ints = NDArray[np.int64]
 
 
-@kernel
+@inlined
 def answer_at(row: Any, place: int) -> int:
     """The code at a place: of a segment, 0 for none; of a bit 1 for in."""
     if place < DIMENSIONS_MAX:
@@ -27,13 +27,13 @@ def answer_at(row: Any, place: int) -> int:
     return int((row.audiences >> np.uint64(place - DIMENSIONS_MAX)) & ONE)
 
 
-@kernel
+@inlined
 def since_at(row: Any, place: int) -> int:
     """Since when the row has the answer at a place, epoch ms; 0: not known, as of every bit."""
     return number(row, SINCE_TIMES + place) if place < DIMENSIONS_MAX else 0
 
 
-@kernel
+@inlined
 def put_answer(row: Any, place: int, code: int, since_ms: int) -> None:
     """Write the code at a place, and since when where there is a date."""
     if place < DIMENSIONS_MAX:

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import inlined
 
 LOW_BITS = 32  # in `low`; the others in `high`
 LOW_MASK = 2**LOW_BITS - 1
 
 
-@kernel
+@inlined
 def number(row: Any, place: int) -> int:
     """The number at a place of a row."""
     return int((np.int64(row.high[place]) << LOW_BITS) | np.int64(row.low[place]))
 
 
-@kernel
+@inlined
 def put(row: Any, place: int, value: int) -> None:
     """Write a number of [0, 2**48) to a place of a row."""
     row.low[place] = value & LOW_MASK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
 from models.customers.places import number
@@ -20,7 +20,7 @@ TREND_HALF_LIFE_MS = 1.0 / (1.0 / r.HALF_LIFE_MS[r.CLICKS_1D] - 1.0 / r.HALF_LIF
 GE, LE, EQ, NE, GT, LT, PRESENT = range(7)  # the order of language.OPS
 
 
-@kernel
+@inlined
 def compare(x: float, op: int, threshold: float) -> bool:
     """Whether `x op threshold` holds; an absent attribute (NaN) satisfies nothing, not even !=."""
     if math.isnan(x):
@@ -63,7 +63,7 @@ def judge_dimension(row: Any, now: int, plan: Any, model: Any, d: int, values: A
         truth[k] = compare(values[term.reading], term.op, term.threshold)
 
 
-@kernel
+@inlined
 def tell(plan: Any, d: int, code: int, values: Any, truth: Any) -> None:
     """Let the terms that hang on dimension d know its answer, before the dimensions that use them are judged."""
     readers = plan.dimensions[d].readers
@@ -74,7 +74,7 @@ def tell(plan: Any, d: int, code: int, values: Any, truth: Any) -> None:
         truth[k] = compare(values[term.reading], term.op, term.threshold)
 
 
-@kernel
+@inlined
 def holds(plan: Any, start: int, end: int, truth: Any, stack: Any) -> bool:
     """Evaluate one condition's postfix code over the truth of the terms."""
     top = 0
@@ -97,7 +97,7 @@ def holds(plan: Any, start: int, end: int, truth: Any, stack: Any) -> bool:
     return stack[0]  # type: ignore[no-any-return]  # a cell of a numpy array
 
 
-@kernel
+@inlined
 def held_until(plan: Any, d: int, code: int, since_ms: int) -> int:
     """When the dwell ends of a segment entered at `since_ms`, or the cooldown of one that was left; 0: neither."""
     if code == r.GONE:
@@ -107,7 +107,7 @@ def held_until(plan: Any, d: int, code: int, since_ms: int) -> int:
     return since_ms + plan.dimensions[d].cooldown_ms if since_ms > 0 else 0
 
 
-@kernel
+@inlined
 def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
     """The segment's code (1 the first, 0 none): the first that can be entered or, if current, kept."""
     span = plan.dimensions[d].segments
@@ -119,7 +119,7 @@ def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
     return 0
 
 
-@kernel
+@inlined
 def deadline(row: Any, now: int, plan: Any, k: int, values: Any, model: Any) -> int:
     """A lower bound, later than `now`, of when waiting alone could flip term k; NEVER_MS if it cannot.
 
@@ -138,7 +138,7 @@ def deadline(row: Any, now: int, plan: Any, k: int, values: Any, model: Any) -> 
     return _reading_deadline(row, now, reading, model)
 
 
-@kernel
+@inlined
 def _since_deadline(now: int, x: float, term: Any) -> int:
     if x >= c.ABSENT_MS:
         return r.NEVER_MS
@@ -151,7 +151,7 @@ def _since_deadline(now: int, x: float, term: Any) -> int:
     return r.NEVER_MS
 
 
-@kernel
+@inlined
 def _decay_deadline(now: int, x: float, half_life_ms: float, threshold: float) -> int:
     if threshold <= 0.0 or x < threshold:
         return r.NEVER_MS
@@ -161,7 +161,7 @@ def _decay_deadline(now: int, x: float, half_life_ms: float, threshold: float) -
     return now + max(1, math.floor(wait * (1.0 - 1e-12)))  # a hair early: decided again, never late
 
 
-@kernel
+@inlined
 def _pace_deadline(row: Any, now: int, threshold: float) -> int:
     wait = usual_gap_ms(row) * threshold
     if wait > WAIT_MS_MAX or wait <= 0.0:
@@ -173,7 +173,7 @@ def _pace_deadline(row: Any, now: int, threshold: float) -> int:
     return r.NEVER_MS
 
 
-@kernel
+@inlined
 def _reading_deadline(row: Any, now: int, reading: Any, model: Any) -> int:
     """Deadlines that do not hang on the threshold: an item leaves a window, the age crosses a cut point."""
     earliest = r.NEVER_MS
@@ -201,7 +201,7 @@ def dimension_deadline(row: Any, now: int, plan: Any, model: Any, d: int, values
     return earliest
 
 
-@kernel
+@inlined
 def due_ms(row: Any, now: int, plan: Any, model: Any, values: Any) -> int:
     """When this row must be looked at again if nothing happens: terms' deadlines and the cluster's review."""
     review = number(row, r.REVIEW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from models.compiled import kernel
+from models.compiled import inlined, kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
 from models.customers.answers import answer_at
@@ -17,7 +17,7 @@ from models.features import catalogue as c
 VECTOR_DAYS_MAX = 730.0  # two years of silence is as silent as a vector can say: longer would stretch the scale
 
 
-@kernel
+@inlined
 def since_ms(row: Any, source: int) -> int:
     """The anchor of a time-since feature; 0 when it never happened."""
     if source == c.SINCE_SEEN:
@@ -27,7 +27,7 @@ def since_ms(row: Any, source: int) -> int:
     return number(row, source)
 
 
-@kernel
+@inlined
 def kept_count(source: int) -> int:
     """How many times a list keeps."""
     if source == c.ORDER_LIST:
@@ -35,7 +35,7 @@ def kept_count(source: int) -> int:
     return r.CLICKS_KEPT if source == c.CLICK_LIST else r.OPENS_KEPT
 
 
-@kernel
+@inlined
 def kept_ms(row: Any, source: int, k: int) -> int:
     """The k-th newest time of a list, 0 where there is none."""
     if source == c.ORDER_LIST:
@@ -43,13 +43,13 @@ def kept_ms(row: Any, source: int, k: int) -> int:
     return number(row, (r.CLICK_TIMES if source == c.CLICK_LIST else r.ENGAGED_TIMES) + k)
 
 
-@kernel
+@inlined
 def decayed(row: Any, j: int, now: int) -> float:
     """The j-th decayed sum as it stands at `now`."""
     return row.decayed[j] * exp2((row.landmark_ms - now) / HALF_LIFE_MS[j])  # type: ignore[no-any-return]  # as above
 
 
-@kernel
+@inlined
 def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any) -> float:
     """A feature's value in native units (ms, cents, counts); finite, except an absent attribute: NaN."""
     if kind == c.SINCE:
@@ -83,7 +83,7 @@ def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any
     return row.attribute[source] if number(row, r.PROFILE_TIME) > 0 else math.nan  # a row without a profile has none
 
 
-@kernel
+@inlined
 def _money(row: Any, source: int) -> float:
     if source == c.SPEND_NET:
         return float(row.spend_minor - row.refund_minor)
@@ -92,7 +92,7 @@ def _money(row: Any, source: int) -> float:
     return float(row.spend_minor) / float(row.count[r.ORDERS]) if row.count[r.ORDERS] > 0 else 0.0
 
 
-@kernel
+@inlined
 def _window(row: Any, now: int, kind: int, source: int, window_ms: int) -> float:
     total = 0.0
     for k in range(kept_count(source)):
@@ -102,7 +102,7 @@ def _window(row: Any, now: int, kind: int, source: int, window_ms: int) -> float
     return total
 
 
-@kernel
+@inlined
 def usual_gap_ms(row: Any) -> float:
     """The mean time between orders; 0 before there are two."""
     orders = int(row.count[r.ORDERS])
@@ -111,7 +111,7 @@ def usual_gap_ms(row: Any) -> float:
     return float(number(row, r.LAST_ORDER) - number(row, r.FIRST_ORDER)) / (orders - 1)
 
 
-@kernel
+@inlined
 def _follow(row: Any, source: int) -> float:
     """How long after the newest of the one the other came first, of those that are kept; NaN without the one."""
     begin = since_ms(row, source // c.PAIR)
@@ -133,7 +133,7 @@ def _follow(row: Any, source: int) -> float:
     return found
 
 
-@kernel
+@inlined
 def _score(row: Any, now: int, source: int, model: Any) -> float:
     if row.count[r.ORDERS] == 0:
         return 0.0
@@ -148,7 +148,7 @@ def _score(row: Any, now: int, source: int, model: Any) -> float:
     return 1.0 + _cuts_below(model.cut_value, spend)
 
 
-@kernel
+@inlined
 def _cuts_below(cuts: Any, x: float) -> float:
     below = 0.0
     for k in range(len(cuts)):
@@ -157,7 +157,7 @@ def _cuts_below(cuts: Any, x: float) -> float:
     return below
 
 
-@kernel
+@inlined
 def _ratio(row: Any, source: int) -> float:
     if source == c.OPEN_RATE:
         return float(row.count[r.OPENS]) / float(max(row.count[r.EMAILS_SENT], 1))
@@ -166,7 +166,7 @@ def _ratio(row: Any, source: int) -> float:
     return float(row.refund_minor) / float(max(row.spend_minor, 1))
 
 
-@kernel
+@inlined
 def vector(row: Any, now: int, out: Any) -> None:
     """Fill out[0:10] with CLUSTER_FEATURES at `now`; all finite."""
     out[0] = log1p(_days_capped(now, number(row, r.LAST_ORDER)))
@@ -181,7 +181,7 @@ def vector(row: Any, now: int, out: Any) -> None:
     out[9] = min(_ratio(row, c.CART_RATE), 1.0)
 
 
-@kernel
+@inlined
 def _days_capped(now: int, last: int) -> float:
     if last == 0:
         return VECTOR_DAYS_MAX
