@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.clusters.learner import Center
-from models.clusters.nearest import nearest
+from models.clusters.nearest import means, nearest
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,12 +66,8 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
 def settle(z: Floats, centers: Floats, rounds: int) -> Floats:
     """Return centers moved to the means of their members, at most so many rounds (Lloyd)."""
     for _ in range(rounds):
-        labels = nearest(z, centers)[0]
-        moved = centers.copy()
-        for position in range(len(centers)):
-            members = z[labels == position]
-            if len(members):
-                moved[position] = members.mean(axis=0)
+        middle, members = means(z, nearest(z, centers)[0], len(centers))
+        moved = np.where(members[:, None] > 0, middle, centers)
         if np.array_equal(moved, centers):
             break
         centers = moved

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clusters import nearest
 from models.clusters.settings import TrainerSettings
 from models.clusters.snapshot import Snapshot
 from models.clusters.trainer import Trainer
@@ -97,7 +98,8 @@ class Learning:
 
 
 def learning(schedule: Schedule, settings: TrainerSettings) -> Learning:
-    """A trainer that has seen nothing."""
+    """A trainer that has seen nothing; what it computes with is compiled."""
+    nearest.warm()
     return Learning(Trainer(CLUSTER_FEATURES, settings), schedule)
 
 
