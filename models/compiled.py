@@ -14,7 +14,10 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.cgutils import ir  # type: ignore[attr-defined]  # llvmlite of the version that numba pins
 from numpy.typing import NDArray
+
+CACHE_LINE_BYTES = 64  # of every processor that is common on servers
 
 F = TypeVar("F", bound=Callable[..., object])
 _config: Any = numba.config  # its attributes are made at run time
@@ -63,3 +66,31 @@ def records(array: NDArray[Any]) -> Any:
     call (5 us), and with attributes where the functions run as plain Python.
     """
     return array.view(np.recarray) if _config.DISABLE_JIT else array
+
+
+def _prefetching(_: Any, array: Any, place: Any) -> Any:  # noqa: ARG001 - numba's parameter names are the function's
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = signature.args[0]
+        held = context.make_array(kind)(context, builder, values[0])
+        size_bytes = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        call = builder.module.declare_intrinsic(
+            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), (byte, number, number, number))
+        )
+        first = builder.mul(values[1], ir.Constant(values[1].type, size_bytes))
+        for line in range(0, size_bytes + CACHE_LINE_BYTES - 1, CACHE_LINE_BYTES):  # it may lie across one line more
+            at = builder.add(first, ir.Constant(first.type, line))
+            where = builder.gep(builder.bitcast(held.data, byte), [at], source_etype=ir.IntType(8))
+            builder.call(call, [where, number(1), number(3), number(1)])  # for writing, to stay, of data
+        return context.get_dummy_value()
+
+    return numba.types.void(array, numba.types.int64), generate
+
+
+_prefetch: Any = (lambda *_: None) if _config.DISABLE_JIT else numba.extending.intrinsic(_prefetching)
+
+
+@inlined
+def prefetch(array: Any, place: int) -> None:
+    """Begin to fetch an entry of an array from memory, whole; it changes nothing but the time until it is read."""
+    _prefetch(array, place)

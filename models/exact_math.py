@@ -19,6 +19,10 @@ LOG2_E = 1.4426950408889634  # 1 / LN2, the nearest double
 SQRT_HALF = 0.7071067811865476  # mantissas are taken from [sqrt(1/2), sqrt(2)) so that log2 is odd around one
 EXP2_MIN = -1080.0  # below the smallest subnormal double: the answer is zero
 EXP2_MAX = 1023.0  # above it the answer would not be finite: callers keep sums far below
+# A double: a sign, 11 bits of exponent with this bias, and the fraction.
+BIAS, FRACTION_BITS = 1023, 52
+FRACTION_MASK, HALF_BITS = 2**FRACTION_BITS - 1, (BIAS - 1) << FRACTION_BITS
+EXPONENT_MIN = 1 - BIAS  # powers up to it times a series below one may be subnormal: rounded by the C library
 # Taylor series of e**y on |y| <= ln(2)/2, highest first: the term after 1/14! is below 1e-19.
 EXP_SERIES = np.array([1.0 / math.factorial(k) for k in range(14, -1, -1)])
 # log(m) = 2 * (s + s^3/3 + s^5/5 + ...), |s| <= 0.1716, highest first: the term of order 25 is below 1e-19.
@@ -36,13 +40,21 @@ def exp2(x: float) -> float:
     series = 0.0
     for k in range(len(EXP_SERIES)):
         series = EXP_SERIES[k] + y * series
+    if whole > EXPONENT_MIN:  # by the bits of the power, exact as well: a call into the C library costs more
+        return series * np.int64((int(whole) + BIAS) << FRACTION_BITS).view(np.float64)
     return math.ldexp(series, int(whole))
 
 
 @inlined
 def log2(x: float) -> float:
     """Logarithm to base two of a positive finite number."""
-    mantissa, exponent = math.frexp(x)
+    bits = np.float64(x).view(np.int64)
+    exponent = int(bits >> FRACTION_BITS)
+    if 0 < exponent < 2 * BIAS + 1:  # by its bits, as above
+        exponent -= BIAS - 1
+        mantissa = float(np.int64((bits & FRACTION_MASK) | HALF_BITS).view(np.float64))
+    else:
+        mantissa, exponent = math.frexp(x)
     if mantissa < SQRT_HALF:
         mantissa *= 2.0
         exponent -= 1

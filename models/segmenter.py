@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from models.changes import EVENT_TRIGGER, LATE, SILENCE
-from models.compiled import inlined, kernel
+from models.compiled import inlined, kernel, prefetch
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
 from models.customers.answers import answer_at, no_answers, put_answer, since_at
@@ -19,6 +21,8 @@ from models.decide import LOOK, decide, end, leave, next_look
 from models.events import ATTRIBUTES_MAX
 from models.forecast import leaves_ms
 from models.workspace import DUPLICATES, LATE_EVENTS
+
+AHEAD = 8  # rows that are fetched from memory while one is worked on: it takes a tenth as long as eight events
 
 
 @kernel
@@ -43,8 +47,9 @@ def step(
     out and calls again from there. An event whose identity is among the customer's last few is counted and
     passed over.
     """
-    filled = 0
+    filled: int = np.int64(0)  # type: ignore[assignment]  # to numba a bare 0 is a type, compiled for once more
     for i in range(start, len(events)):
+        prefetch(rows, events[min(i + AHEAD, len(events) - 1)].slot)
         event = events[i]
         slot = event.slot
         row = rows[slot]
@@ -98,8 +103,9 @@ def sweep(
     counters: Any,
 ) -> tuple[int, int]:
     """Let time pass for slots[start:] until `until_ms`, judge those of old generations; returns as step."""
-    filled = 0
+    filled: int = np.int64(0)  # type: ignore[assignment]  # to numba a bare 0 is a type, compiled for once more
     for i in range(start, len(slots)):
+        prefetch(rows, slots[min(i + AHEAD, len(slots) - 1)])
         slot = slots[i]
         dirty[slot] = True
         filled, whole = touch(rows, due, slot, until_ms, rules, older, adoption, work, changes, filled, counters)
@@ -164,10 +170,8 @@ def _settle(
             filled = leave(rows, slot, at, rules, work, changes, filled, counters)
             due[slot] = r.NEVER_MS
             break
-        look = 0 < number(row, r.REVIEW) <= at
-        filled = _decide_again(
-            row, due, slot, at, rules.model[0], SILENCE, look, rules, work, changes, filled, counters
-        )
+        trigger: int = np.int64(SILENCE)  # type: ignore[assignment]  # as in `step`
+        filled = _decide_again(row, due, slot, at, rules.model[0], trigger, rules, work, changes, filled, counters)
     return filled, True
 
 
@@ -179,7 +183,6 @@ def _decide_again(
     now: int,
     model_before: Any,
     trigger: int,
-    look: bool,  # noqa: FBT001 - as decide
     rules: Any,
     work: Any,
     changes: Any,
@@ -187,6 +190,7 @@ def _decide_again(
     counters: Any,
 ) -> int:
     """Decide where no event came, and when to look next: apart from `step`, so that `decide` is compiled twice only."""
+    look = trigger != SILENCE or 0 < number(row, r.REVIEW) <= now
     filled = decide(row, row, model_before, slot, now, now, -1, trigger, look, rules, work, changes, filled, counters)
     due[slot] = next_look(row, now, rules, work.values)
     return filled
@@ -220,7 +224,7 @@ def _change_over(
             filled += 1
     first = filled
     filled = _decide_again(
-        row, due, slot, now, older.model[0], adoption.trigger, LOOK, rules, work, changes, filled, counters
+        row, due, slot, now, older.model[0], adoption.trigger, rules, work, changes, filled, counters
     )
     for i in range(first, filled):
         if changes[i].previous == r.GONE:
