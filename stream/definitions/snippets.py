@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.codec.definitions import Finding, check, remarks, text_of
+from models.definitions.language import parse
+from stream.codec.definitions import Finding, Places, check, plain, remarks, text_of
 from stream.errors import SegstreamError
 
 MARKDOWN = (".md", ".markdown")
@@ -28,7 +29,7 @@ class Snippet:
 
     def findings(self) -> list[Finding]:
         """What is wrong with it or, where nothing is, what is odd about it; at the places of the file."""
-        return self.placed(check(self.text) or remarks(self.text))
+        return self.placed(check(self.text) or [*_of_budget(self.text), *remarks(self.text)])
 
     def placed(self, found: list[Finding]) -> list[Finding]:
         """Findings of the document at the places of the file."""
@@ -51,6 +52,23 @@ def snippets_of(file: str) -> list[Snippet]:
             f"{file} holds no definitions",
             "put them in a ```yaml fence with a `dimensions:` or `audiences:` key, or give a YAML file",
         )
+    return found
+
+
+def _of_budget(text: str) -> list[Finding]:
+    """Limits of the budget that are none: a backtest would refuse them, long after they were written."""
+    budget = parse(plain(text)).budget
+    if not budget:
+        return []
+    from stream.backtest.limits import parse as limit_of  # noqa: PLC0415 - brings pyarrow, which only a budget needs
+
+    places, found = Places(text), []
+    for i, limit in enumerate(budget):
+        try:
+            limit_of(limit)
+        except SegstreamError as error:
+            line, column, path = places.of(f"budget[{i}]")
+            found.append(Finding(path, f"{error.message}: {error.advice}", line, column))
     return found
 
 

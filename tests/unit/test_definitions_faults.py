@@ -94,6 +94,7 @@ BY_HAND: list[tuple[str, str, int, str]] = [
     ),
     ("a quote in quotes", GOOD.replace('"pro"', '"p"ro"'), 15, "holds its own quotes"),
     ("a budget", GOOD + "budget: vip.share <= 10%\n", 18, "must be a list of at most"),
+    ("a budget's limit", GOOD + "budget:\n  - total.changes_per_day <= 9\n  - vip.beauty <= 3\n", 20, "is no limit"),
     ("a date for a condition", GOOD.replace("when: always", "when: 2026-01-01"), 17, "cannot read '2026-01-01'"),
     ("too much nesting", GOOD.replace("always", "{not: " * 9 + "always" + "}" * 9), 17, "nested deeper than 8"),
     ("a circle", GOOD.replace("when: always", "when: dimension buying is often"), 10, "hangs on itself"),
