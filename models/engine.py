@@ -23,7 +23,7 @@ from models.definitions.document import CLUSTER, Definitions, Term
 from models.definitions.language import SEGMENTS_MAX
 from models.definitions.warming import warming
 from models.events import ATTRIBUTES_MAX, EVENT
-from models.features.catalogue import CLUSTER_FEATURES
+from models.features.catalogue import CLUSTER_FEATURES, KNOWN_AT_LEAST
 from models.features.compute import sample
 from models.forecast import outlook
 from models.segmenter import step, sweep
@@ -32,6 +32,7 @@ from models.workspace import COUNTERS, Adoption, Rules, first_adoption, workspac
 
 CHANGES_MAX = 8192  # changes the kernel writes before Python takes them out: 1.7 MB, a few batches' worth
 UNASSIGNED = "unassigned"  # the cluster of everybody before there is a model
+NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +71,14 @@ class Judge:
         return next((c.label for c in clusters if c.id == code), None)
 
 
+def is_known(features: tuple[str, ...]) -> bool:
+    """Whether a model of these features can be scored: of all of them, or of the first, as older versions made."""
+    return len(features) >= KNOWN_AT_LEAST and features == CLUSTER_FEATURES[: len(features)]
+
+
 def judge_of(definitions: Definitions, snapshot: Snapshot | None, retention_ms: int = 0) -> Judge:
     """Compile definitions and a snapshot into a Judge; customers silent for `retention_ms` leave, 0: never."""
-    if snapshot is not None and snapshot.features != CLUSTER_FEATURES:
+    if snapshot is not None and not is_known(snapshot.features):
         raise ValueError(f"the model is made of {snapshot.features}, this version scores {CLUSTER_FEATURES}")
     plan, terms = compile_plan(definitions)
     if snapshot is None:
@@ -136,14 +142,18 @@ class Engine:
                 break
         return np.concatenate(taken) if len(taken) > 1 else taken[0] if taken else self._changes[:0].copy()
 
-    def vacate(self) -> None:
-        """Make free the slots of those who left; call it when their changes have been given their names."""
+    def vacate(self) -> NDArray[np.int64]:
+        """Make free the slots of those who left, and return them, with those of whom came again in the same entry.
+
+        Call it when their changes have been given their names.
+        """
         if not self._leaving:
-            return
+            return NOBODY
         slots = np.unique(np.concatenate(self._leaving))
         self._leaving.clear()
         self.departed.update(dict.fromkeys(self.table.ids(slots)))
         self.table.remove(slots[self.table.rows["first_ms"][slots] == 0])  # the others came again in the same entry
+        return slots
 
     def adopt(self, judge: Judge, adopted_ms: int) -> None:
         """Put new rules in force as of `adopted_ms`. Every row must be of the present generation: sweep them first."""

@@ -99,4 +99,12 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         address_high="Carts are left behind: remind once, with what is in it.",
         address_low="They look: help to choose with comparison and reviews before asking for an order.",
     ),
+    "return_rate": Wording(
+        "often returning goods",
+        "keeping what they buy",
+        "refunds for each order and three more",
+        "share",
+        address_high="Much comes back: say sizes and properties exactly, and do not reward volume.",
+        address_low="They keep what they buy: trust them with easy returns and early deliveries.",
+    ),
 }

@@ -19,10 +19,12 @@ from models.clusters.seeding import seed_centers
 Floats = npt.NDArray[np.float64]
 
 CLUSTERS_LEAST, CLUSTERS_MOST = 3, 12  # found without being told: fewer are no segmentation, more nobody can keep apart
-SILHOUETTE_NEAR = 0.08  # of the best: as good, to the eye
+SILHOUETTE_NEAR = 0.04  # of the best: as good; one of three heaps cut in two costs more
 STABILITY_MIN = 0.7  # adjusted Rand index; a grouping that half the customers would not show is chance
-JUMP_GAIN = 0.15  # silhouette; another picture, to the eye
+JUMP_GAIN = 0.08  # silhouette behind the best: not near it any more, and not by chance
+CLEAR = 0.5  # silhouette; from here on there is structure (Kaufman and Rousseeuw 1990), below more cuts are arbitrary
 GAIN_MIN = 0.02  # a challenger must be so much better, in silhouette
+FEWER_GAIN = 0.1  # likewise, to give a cluster up: somebody has learned to address it
 NEIGHBOUR_VECTORS = 4  # neighbours learn every fourth vector: a race costs half as much again and not three times
 PATIENCE = 2  # snapshots in a row: two months of agreement, by default
 JUMP_MIN = 2  # clusters; so far off, the neighbours cannot tell, and a look at all numbers decides
@@ -94,7 +96,7 @@ class Candidates:
         self._make = make
         self._open = open_choice
         self._warmup, self._learned = warmup_vectors, 0
-        self._streak = 0  # above 0: snapshots in a row that spoke for one more; below: for one fewer
+        self.streak = 0  # above 0: snapshots in a row that spoke for one more; below: for one fewer
         self.clusters = clusters
         self._learners: dict[int, Clusterer] = {clusters: make(clusters, prior)}
         for count in self._neighbours() if open_choice else ():
@@ -136,11 +138,11 @@ class Candidates:
         jump = afar.clusters - self.clusters
         wish = jump if self._is_far(afar, verdicts) else self._wish(verdicts)
         sign = (wish > 0) - (wish < 0)
-        self._streak = 0 if wish == 0 else (self._streak if self._streak * sign > 0 else 0) + sign
+        self.streak = 0 if wish == 0 else (self.streak if self.streak * sign > 0 else 0) + sign
         before, shown = self.clusters, tuple(verdicts.values())
-        if abs(self._streak) < PATIENCE:
+        if abs(self.streak) < PATIENCE and wish < max(JUMP_MIN, before // 3):
             return Choice(before, self._why_not(wish), shown)
-        self._streak = 0
+        self.streak = 0
         self.clusters = before + wish
         if abs(wish) >= JUMP_MIN:
             return Choice(self.clusters, f"{self.clusters} instead of {before}: {afar.reason}", afar.verdicts)
@@ -160,10 +162,14 @@ class Candidates:
     def _is_far(self, afar: Choice, verdicts: dict[int, Verdict]) -> bool:
         """Whether a number that no neighbour is near to is so much clearer that customers should move for it."""
         now = verdicts.get(self.clusters)
-        there = next((one for one in afar.verdicts if one.clusters == afar.clusters), None)
-        if abs(afar.clusters - self.clusters) < JUMP_MIN or there is None:
+        if abs(afar.clusters - self.clusters) < JUMP_MIN or not afar.verdicts:
             return False
-        return now is None or there.silhouette >= now.silhouette + JUMP_GAIN
+        if now is None:
+            return True
+        if afar.clusters > self.clusters:
+            return max(one.silhouette for one in afar.verdicts if one.clusters == afar.clusters) >= CLEAR
+        best = max(one.silhouette for one in afar.verdicts)
+        return now.silhouette < CLEAR and best >= now.silhouette + JUMP_GAIN
 
     def _wish(self, verdicts: dict[int, Verdict]) -> int:
         """1 or -1 when a neighbour is clearly better, else 0."""
@@ -173,12 +179,12 @@ class Candidates:
         more, fewer = verdicts.get(self.clusters + 1), verdicts.get(self.clusters - 1)
         if more and _better(more, now, GAIN_MIN):
             return 1
-        return -1 if fewer and _better(fewer, now, SILHOUETTE_NEAR + GAIN_MIN) else 0
+        return -1 if fewer and _better(fewer, now, FEWER_GAIN) else 0
 
     def _why_not(self, wish: int) -> str:
         if wish == 0:
             return f"kept: neither {self.clusters - 1} nor {self.clusters + 1} is clearly better"
-        return f"kept: {self.clusters + wish} was better in {abs(self._streak)} of {PATIENCE} snapshots"
+        return f"kept: {self.clusters + wish} was better in {abs(self.streak)} of {PATIENCE} snapshots"
 
     def _neighbours(self) -> list[int]:
         return [n for n in (self.clusters - 1, self.clusters + 1) if CLUSTERS_LEAST <= n <= CLUSTERS_MOST]

@@ -37,7 +37,7 @@ class TrainerSettings:
     clip: float = CLIP
     moved_max: float = 0.5  # half of the customers: that is another segmentation, and somebody should look
     reach_radii: float = 4.0  # one in thousands of a round cluster is that far out
-    settled: float = 0.04  # of the inertia: hardly anybody is better described, so nobody should move
+    settled: float = 0.045  # of the inertia: hardly anybody is better described, so nobody should move
     words: Words = field(default_factory=dict)
 
     def __post_init__(self) -> None:

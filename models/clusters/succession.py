@@ -15,6 +15,8 @@ from models.clusters.personas import Words, distinct_label, outlived
 from models.clusters.scaling import Scaling, translate
 from models.clusters.shape import Cluster, Snapshot, Transition
 
+UNSEEN = 1e9  # a scale in which no value of a feature shows
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -32,6 +34,17 @@ class Succession:
 def scaling_of(snapshot: Snapshot) -> Scaling:
     """Return the scaling frozen in a snapshot."""
     return Scaling(center=snapshot.center, scale=snapshot.scale, clip=snapshot.clip)
+
+
+def widened(snapshot: Snapshot, features: tuple[str, ...]) -> Snapshot:
+    """Return a snapshot of the first of `features` as one of them all that gives every vector the same cluster."""
+    count = len(snapshot.features)
+    if snapshot.features == features or snapshot.features != features[:count]:
+        return snapshot
+    more = (0.0,) * (len(features) - count)
+    clusters = tuple(replace(one, prototype=(*one.prototype, *more)) for one in snapshot.clusters)
+    scale = (*snapshot.scale, *(UNSEEN for _ in more))
+    return replace(snapshot, features=features, center=(*snapshot.center, *more), scale=scale, clusters=clusters)
 
 
 def succeed(

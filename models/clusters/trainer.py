@@ -23,7 +23,7 @@ from models.clusters.scaling import Scaling, translate
 from models.clusters.seeding import seed_centers
 from models.clusters.settings import TrainerSettings
 from models.clusters.shape import CLUSTERS_MAX, FEATURES_MAX, Snapshot, check
-from models.clusters.succession import scaling_of, succeed, with_labels
+from models.clusters.succession import scaling_of, succeed, widened, with_labels
 from models.clusters.training import Work, begin, candidates, open_choice, polished, rescaled, scouted
 from models.clusters.window import NO_KEY, Window
 
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 HASTY_ROTATIONS = 2  # after a drift: two rotations' samples are learned in haste
-PARTS = (0.0, 0.25, 0.5, 0.75)  # of the way to the best prototypes that are tried before all of it
+PARTS = tuple(part / 10 for part in range(10))  # of the way to the best prototypes that are tried before all of it
 DRIFTS_MAX = 16  # alarms kept until they are asked for; each quiets the watch for weeks
 
 
@@ -54,12 +54,13 @@ class Trainer:
 
         `newest`: the newest published, if that is another (it is held): its version and ids are not used again. What
         the learner forgets: its weights, the reservoir, the panel, what a usual day is, and for density learners their
-        micro-clusters. A previous snapshot of other features only keeps its ids and version. Raises ValueError for
-        features, settings or a snapshot out of bounds.
+        micro-clusters. A previous snapshot of the first of these features goes on as it was; one of others only keeps
+        its ids and version. Raises ValueError for features, settings or a snapshot out of bounds.
         """
         if not 1 <= len(features) <= FEATURES_MAX or len(set(features)) != len(features):
             msg = f"trainer: needs 1 to {FEATURES_MAX} different features, found {features}"
             raise ValueError(msg)
+        previous = widened(previous, features) if previous else None
         self.features, self.settings, self.previous = features, settings, previous
         self.as_of_ms = 0  # newest time a batch was given for
         self.drifts: list[Drift] = []
@@ -137,7 +138,7 @@ class Trainer:
 
     def adopt(self, snapshot: Snapshot) -> None:
         """A held snapshot was approved: it is now the one in force, to which the next is compared."""
-        self.previous = snapshot
+        self.previous = widened(snapshot, self.features)
 
     def learn_slice(self, max_vectors: int) -> int:
         """Learn up to `max_vectors` of those taken in, one after the other; return how many it were.
@@ -294,7 +295,10 @@ class Trainer:
         weights = np.bincount(labels, minlength=len(prototypes)) / len(z)
         prior = tuple(Center(tuple(p), w) for p, w in zip(prototypes.tolist(), weights.tolist(), strict=True))
         count = len(prior) if open_choice(settings) else settings.clusters or CLUSTERS_MAX
+        before = self._work.candidates
         self._work.candidates = candidates(len(self.features), settings, count, prior)
+        if count == before.clusters:
+            self._work.candidates.streak = before.streak
         self._work.learn(self._window.vectors(None, settings.warmup_vectors))
 
     def _compose(

@@ -17,8 +17,9 @@ from models.clusters.settings import TrainerSettings
 
 Floats = npt.NDArray[np.float64]
 
-SHARPEN_CLUSTERS = 8  # clusters that tell which features are narrow within, before their number is known
-SHARPEN_ROUNDS = 3  # weights have settled by then
+SHARPEN_CLUSTERS = 12  # clusters that tell which features are narrow within: as many as are ever looked for
+SHARPEN_ROUNDS = 6  # weights have settled by then
+SHARPEN_VECTORS = 2_500  # tell a deviation to within some percent
 SCOUT_VECTORS = 5_000  # half a second of k-means
 SCOUT_GAIN = 0.03  # of the inertia; less is not worth that customers move
 POLISH_ROUNDS = 5  # Lloyd rounds on the reservoir before publication: River's step leaves a jitter of some percent
@@ -43,15 +44,22 @@ class Work:
 
 def begin(raw: Floats, settings: TrainerSettings) -> tuple[Work, Choice]:
     """Return what to train with after warm-up, from its raw vectors; they are still to be learned."""
-    scaling = fit(raw, settings.clip)
-    for _ in range(SHARPEN_ROUNDS):
-        z = scaling.apply(raw)
-        centers = seed_centers(z, settings.clusters or SHARPEN_CLUSTERS, settings.seed)
-        scaling = sharpen(fit(raw, settings.clip), raw, nearest(z, centers)[0], len(centers))
+    scaling = weighted(raw, settings)
     chosen = Choice(settings.clusters or CLUSTERS_MOST, "set, not looked for")
     if open_choice(settings):
         chosen = first_choice(scaling.apply(raw), settings.seed)
     return Work(scaling, candidates(raw.shape[1], settings, chosen.clusters)), chosen
+
+
+def weighted(raw: Floats, settings: TrainerSettings) -> Scaling:
+    """Return the scaling of raw vectors with features weighted by the clusters they form, and those by the weights."""
+    recent = raw[-SHARPEN_VECTORS:]
+    plain = scaling = fit(raw, settings.clip)
+    for _ in range(SHARPEN_ROUNDS):
+        z = scaling.apply(recent)
+        centers = seed_centers(z, SHARPEN_CLUSTERS, settings.seed)
+        scaling = sharpen(plain, recent, nearest(z, centers)[0], len(centers))
+    return scaling
 
 
 def rescaled(work: Work, raw: Floats, recent: Floats, settings: TrainerSettings) -> bool:
@@ -63,14 +71,14 @@ def rescaled(work: Work, raw: Floats, recent: Floats, settings: TrainerSettings)
     table = np.array([center.prototype for center in centers]).reshape(-1, raw.shape[1])
     if not len(table):
         return False
-    z = work.scaling.apply(raw)
-    parts = seed_centers(z[-SCOUT_VECTORS:], max(len(table), SHARPEN_CLUSTERS), settings.seed)
-    current = sharpen(fit(raw, settings.clip), raw, nearest(z, parts)[0], len(parts))
+    current = weighted(raw, settings)
     if not work.scaling.moved(current):
         return False
     places = translate(table, work.scaling, current)
     prior = tuple(Center(tuple(place), c.weight) for place, c in zip(places.tolist(), centers, strict=True))
+    streak = work.candidates.streak
     work.candidates = candidates(raw.shape[1], settings, work.candidates.clusters, prior)
+    work.candidates.streak = streak
     work.scaling = current
     work.learn(recent)
     return True

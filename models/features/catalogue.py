@@ -222,4 +222,6 @@ CLUSTER_FEATURES = (
     "open_rate",
     "log_days_since_click",
     "cart_rate",
+    "return_rate",  # from here on what was added later: see KNOWN_AT_LEAST
 )
+KNOWN_AT_LEAST = 10  # features of the oldest models that are scored: new features only ever come last

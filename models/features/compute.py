@@ -14,6 +14,7 @@ from models.events import MINOR_PER_MAJOR
 from models.exact_math import exp2, log1p
 from models.features import catalogue as c
 
+KEPT_BEFORE = 3.0  # orders without a refund that everybody is taken to have had: one refund of one order says little
 VECTOR_DAYS_MAX = 730.0  # two years of silence is as silent as a vector can say: longer would stretch the scale
 
 
@@ -168,7 +169,7 @@ def _ratio(row: Any, source: int) -> float:
 
 @inlined
 def vector(row: Any, now: int, out: Any) -> None:
-    """Fill out[0:10] with CLUSTER_FEATURES at `now`; all finite."""
+    """Fill out[0:11] with CLUSTER_FEATURES at `now`; all finite."""
     out[0] = log1p(_days_capped(now, number(row, r.LAST_ORDER)))
     out[1] = log1p(float(row.count[r.ORDERS]))
     out[2] = log1p(max(_money(row, c.SPEND_NET), 0.0) / MINOR_PER_MAJOR)
@@ -179,6 +180,7 @@ def vector(row: Any, now: int, out: Any) -> None:
     out[7] = min(_ratio(row, c.OPEN_RATE), 1.0)
     out[8] = log1p(_days_capped(now, number(row, r.LAST_CLICK)))
     out[9] = min(_ratio(row, c.CART_RATE), 1.0)
+    out[10] = min(float(row.count[r.REFUNDS]) / (float(row.count[r.ORDERS]) + KEPT_BEFORE), 1.0)
 
 
 @inlined

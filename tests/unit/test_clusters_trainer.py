@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.clusters.nearest import nearest
 from models.clusters.settings import TrainerSettings
 from models.clusters.snapshot import Snapshot, digest, from_document, to_document
+from models.clusters.succession import scaling_of
 from models.clusters.trainer import Trainer
 
 Floats = npt.NDArray[np.float64]
@@ -182,6 +184,21 @@ def test_a_previous_snapshot_of_other_features_only_keeps_its_ids() -> None:
     assert [c.id for c in snapshot.clusters] == [4, 5, 6]
     assert snapshot.version == 2
     assert [t.from_ids for t in snapshot.lineage if t.kind == "disappeared"] == [(1,), (2,), (3,)]
+
+
+def test_a_model_of_fewer_features_goes_on_when_one_is_added_at_the_end() -> None:
+    """Old clusters keep ids and customers where a new version measures one thing more of everybody."""
+    before = taken(fed(Trainer(FEATURES, SETTINGS), sample(600, seed=11)))
+    raw, *amounts = sample(600, seed=12)
+    more = np.column_stack([raw, np.zeros(600)])
+    trainer = fed(Trainer((*FEATURES, "return_rate"), SETTINGS, before), (more, *amounts))
+    assert trainer.previous is not None
+    old, wide = (np.array([c.prototype for c in one.clusters]) for one in (before, trainer.previous))
+    z, wide_z = scaling_of(before).apply(raw), scaling_of(trainer.previous).apply(more)
+    assert nearest(z, old)[0].tolist() == nearest(wide_z, wide)[0].tolist()
+    after = taken(trainer)
+    assert [c.id for c in after.clusters] == [c.id for c in before.clusters]
+    assert after.features == (*FEATURES, "return_rate")
 
 
 def test_memory_is_bounded_and_what_is_lost_is_counted() -> None:
