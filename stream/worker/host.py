@@ -35,6 +35,7 @@ from stream.worker.watchdog import LOOP, Standing, Watchdog
 if TYPE_CHECKING:
     from stream.metrics.registry import Metrics
     from stream.settings import Settings
+    from stream.worker.replica import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -347,8 +348,11 @@ class Host:
         finally:
             await transactions.close()
 
-    async def _send_vectors(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
-        values = vectors.encode(partition, offset, as_of_ms, *sample)
+    async def _send_vectors(self, partition: int, offset: int, as_of_ms: int, outcome: Outcome) -> None:
+        """First who left: their slots may be others' in the sample."""
+        values = [vectors.encode_forget(partition, slot) for slot in outcome.gone.tolist()]
+        if outcome.sample is not None:
+            values += vectors.encode(partition, offset, as_of_ms, *outcome.sample)
         pending = await self._log.publish(VECTORS_TOPIC, 0, [(None, value) for value in values])
         asyncio.ensure_future(self._guard("vectors", pending))  # noqa: RUF006 - the guard ends the process
 

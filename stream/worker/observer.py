@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stream.worker.replica import Outcome, Replica
 
 CommitPositions = Callable[["Partition"], None]
-SendVectors = Callable[[int, int, int, Any], Awaitable[None]]
+SendVectors = Callable[[int, int, int, "Outcome"], Awaitable[None]]
 
 
 class Observer:
@@ -45,9 +45,9 @@ class Observer:
         self._censuses: dict[int, Census] = {}
         self._counted: dict[int, Any] = {}  # the engine's counters as told so far, by partition
 
-    async def sampled(self, partition: int, offset: int, as_of_ms: int, sample: Any) -> None:
-        """Vectors of some customers, for the trainer."""
-        await self._send_vectors(partition, offset, as_of_ms, sample)
+    async def sampled(self, partition: int, offset: int, as_of_ms: int, outcome: Outcome) -> None:
+        """Vectors of some customers, for the trainer, and who left."""
+        await self._send_vectors(partition, offset, as_of_ms, outcome)
 
     def executed(self, partition: Partition, outcome: Outcome, taken: Taken | None) -> None:
         """One entry was executed and its changes are on their way."""

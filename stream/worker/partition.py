@@ -184,8 +184,8 @@ class Partition:
         dead = await self._log.publish("segment-dead-letters", self.number, found.dead_letters)
         self.progress.changes_next = max(self.progress.changes_next, await pending)
         await dead
-        for offset, sample in found.vectors:
-            await self._observer.sampled(self.number, offset, self.replica.stream_ms, sample)
+        for offset, outcome in found.sampled:
+            await self._observer.sampled(self.number, offset, self.replica.stream_ms, outcome)
         self.progress.debt.events = found.events
         if found.entries:  # also when they changed nothing: a clean stop leaves nothing to execute again
             self.progress.debt.since_s = self._clock.monotonic_s()
@@ -315,8 +315,8 @@ class Partition:
     async def _publish(self, offset: int, outcome: Outcome, taken: Taken | None) -> None:
         """Step 4. Nothing is awaited but room in the producer: acks are collected in order by _drain."""
         sent_s = self._clock.monotonic_s()
-        if outcome.sample is not None:
-            await self._observer.sampled(self.number, offset, self.replica.stream_ms, outcome.sample)
+        if outcome.is_sampled:
+            await self._observer.sampled(self.number, offset, self.replica.stream_ms, outcome)
         self.progress.debt.since_s = self.progress.debt.since_s or sent_s
         dead = None
         if outcome.dead_letters:

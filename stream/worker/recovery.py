@@ -35,7 +35,7 @@ class Recovered:
     marker: Marker | None
     missing: list[Keyed] = field(default_factory=list)  # changes, in order
     dead_letters: list[Keyed] = field(default_factory=list)
-    vectors: list[tuple[int, Any]] = field(default_factory=list)  # (journal offset, sample)
+    sampled: list[tuple[int, Outcome]] = field(default_factory=list)  # (journal offset, with vectors or who left)
     entries: int = 0  # executed again, claims not counted
     events: int = 0
     changes_next: int = 0
@@ -154,8 +154,8 @@ def _compare(partition: int, outcome: Outcome, published: dict[int, bytes], resu
             raise differs(partition, outcome.first_seq + i, offset, "the journal executed again")
     result.dead_letters.extend(outcome.dead_letters)
     result.events += outcome.applied
-    if outcome.sample is not None:
-        result.vectors.append((offset, outcome.sample))
+    if outcome.is_sampled:
+        result.sampled.append((offset, outcome.for_trainer()))
 
 
 def differs(partition: int, seq: int, offset: int, what: str) -> SegstreamError:

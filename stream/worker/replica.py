@@ -21,7 +21,7 @@ from models.customers.places import number
 from models.customers.row import ANSWERS_MAX, DAY_MS, PROFILE_TIME, REMOVED, ROW, ROW_VERSION
 from models.definitions.document import Definitions
 from models.definitions.strings import attribute_value
-from models.engine import Engine, Judge, judge_of
+from models.engine import NOBODY, Engine, Judge, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE, TOPICS, TS_MS_MIN
 from stream.codec.change_bytes import NOWHERE, ChangeBytes, Source
 from stream.codec.columns import Columns, Refusal, stacked
@@ -40,7 +40,7 @@ Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # v
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What executing one entry gives: changes in order (the first has `first_seq`), dead letters, vectors."""
+    """What executing one entry gives: changes in order (the first has `first_seq`), dead letters, news to train on."""
 
     first_seq: int
     changes: list[Keyed] = field(default_factory=list)
@@ -50,6 +50,16 @@ class Outcome:
     applied: int = 0
     applied_by_kind: tuple[int, ...] = (0,) * len(TOPICS)  # of them, by event kind
     sample: Sample | None = None
+    gone: NDArray[np.int64] = field(default_factory=lambda: NOBODY)  # slots of customers who left: to be forgotten
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the trainer is to hear of it."""
+        return self.sample is not None or len(self.gone) > 0
+
+    def for_trainer(self) -> Outcome:
+        """Only what the trainer is to hear of."""
+        return Outcome(self.first_seq, sample=self.sample, gone=self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +279,8 @@ class Replica:
             dimensions = np.where(changes["segment"] == REMOVED, NO_MORE, changes["dimension"])
             marks = (changes[name].tolist() for name in ("trigger", "previous", "segment"))
             outcome.marks.extend(zip(dimensions.tolist(), *marks, strict=True))
-        engine.vacate()
-        return outcome
+        gone = engine.vacate()
+        return replace(outcome, gone=gone) if len(gone) else outcome
 
     def _written(self, changes: NDArray[np.void], ids: Packed, source: Source) -> list[bytes]:
         """The changes' record values, each in the names of the rules that judged it."""

@@ -189,9 +189,9 @@ def test_a_previous_snapshot_of_other_features_only_keeps_its_ids() -> None:
 def test_a_model_of_fewer_features_goes_on_when_one_is_added_at_the_end() -> None:
     """Old clusters keep ids and customers where a new version measures one thing more of everybody."""
     before = taken(fed(Trainer(FEATURES, SETTINGS), sample(600, seed=11)))
-    raw, *amounts = sample(600, seed=12)
+    raw, recency_days, orders, spend = sample(600, seed=12)
     more = np.column_stack([raw, np.zeros(600)])
-    trainer = fed(Trainer((*FEATURES, "return_rate"), SETTINGS, before), (more, *amounts))
+    trainer = fed(Trainer((*FEATURES, "return_rate"), SETTINGS, before), (more, recency_days, orders, spend))
     assert trainer.previous is not None
     old, wide = (np.array([c.prototype for c in one.clusters]) for one in (before, trainer.previous))
     z, wide_z = scaling_of(before).apply(raw), scaling_of(trainer.previous).apply(more)

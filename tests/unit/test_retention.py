@@ -130,6 +130,20 @@ def test_those_who_are_here_are_those_of_the_oracle() -> None:
     assert one.slots <= len(everybody)  # slots are given away again
 
 
+def test_the_trainer_hears_of_everybody_who_left() -> None:
+    """Whose slot is free or another's after an entry is among those to be forgotten, and nobody who was not here."""
+    told, one, forgotten = story(), replica(KEEPING), 0
+    assert one.engine is not None
+    for entry, records in told.entries:
+        before = dict(one.engine.table.items())
+        outcome = execute(one, entry, records)
+        gone, after = set(outcome.gone.tolist()), dict(one.engine.table.items())
+        assert {slot for name, slot in before.items() if after.get(name) != slot} <= gone <= set(before.values())
+        assert outcome.is_sampled == (outcome.sample is not None or bool(gone))
+        forgotten += len(gone)
+    assert forgotten > 0
+
+
 @pytest.mark.parametrize("portion", [1, 5])
 def test_a_checkpoint_restores_who_is_here_and_what_is_vacant(portion: int) -> None:
     """Copied in small portions while customers come and go: restored, it is what it was when the copy began."""
