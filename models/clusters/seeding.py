@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.clusters.learner import Center
-from models.clusters.nearest import means, nearest
+from models.clusters.nearest import distances_squared, means, nearest
 
 Floats = npt.NDArray[np.float64]
 
 TRIES = 8  # of one random start in three some miss a blob; of eight starts the best does not
+DRAWS = 4  # vectors drawn for each center, of which the best is taken: greedy k-means++, as its authors ran it
 ROUNDS = 10  # Lloyd rounds after seeding: the centers of a few hundred vectors have settled by then
 
 
@@ -57,9 +58,12 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
         total = np.cumsum(squared)
         if not total[-1] > 0.0:
             break  # every vector sits on a center already
-        pick = int(np.searchsorted(total, rng.random() * total[-1], side="right"))
-        chosen.append(z[min(pick, len(z) - 1)])
-        squared = np.minimum(squared, nearest(z, chosen[-1][None])[1])
+        drawn = [int(np.searchsorted(total, rng.random() * total[-1], side="right")) for _ in range(DRAWS)]
+        picks = z[np.minimum(drawn, len(z) - 1)]
+        left = np.minimum(squared[:, None], distances_squared(z, picks))
+        best = int(left.sum(axis=0).argmin())
+        chosen.append(picks[best])
+        squared = left[:, best]
     return np.array(chosen[:count])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.clusters.calibration import Calibration
-from models.clusters.choice import PATIENCE, Choice
+from models.clusters.choice import CLUSTERS_MOST, PATIENCE, Choice
 from models.clusters.drift import Drift, DriftWatch
 from models.clusters.guard import consolidate, divided
 from models.clusters.identity import pairing
@@ -266,11 +266,18 @@ class Trainer:
         return self._hidden >= PATIENCE
 
     def _parted(self, prototypes: Floats, z: Floats) -> Floats:
-        """With the clearest hidden pair apart, if PATIENCE snapshots in a row have shown one; at once in the first."""
+        """With hidden pairs apart, the clearest first, if PATIENCE snapshots in a row have shown one; at once in the
+        first.
+        """
         if not open_choice(self.settings) or (self.previous is not None and self._hidden < PATIENCE):
             return prototypes
         self._hidden = 0
-        return divided(prototypes, z, self.settings.min_share, self.settings.seed)
+        while len(prototypes) < CLUSTERS_MOST:
+            parts = divided(prototypes, z, self.settings.min_share, self.settings.seed)
+            if len(parts) == len(prototypes):
+                break
+            prototypes = parts
+        return prototypes
 
     def _nearer(self, best: Floats, z: Floats) -> Floats:
         """The previous prototypes, or as far on the way from them to the best as describes the customers well."""
