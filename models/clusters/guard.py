@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from models.clusters.learner import Center
 from models.clusters.nearest import nearest
+from models.clusters.quality import silhouette
 from models.clusters.seeding import seed_centers
 
 Floats = npt.NDArray[np.float64]
 
 SPLIT_MIN = 5.0  # one heap cut in the middle has D 2.7, two that just show have 2; from 5 on nobody lies between
+SPLIT_COST = 0.04  # silhouette; as near as two numbers of clusters may be to count as equally clear
 HALF_MIN = 25  # members; fewer form heaps by chance
 
 
@@ -42,8 +44,9 @@ def divided(prototypes: Floats, z: Floats, share_min: float, seed: int) -> Float
     """Return the prototypes with the clearest cluster that hides two groups replaced by both, if there is one.
 
     A cluster hides two when its members, split in two, lie on the line between the halves as two separate heaps:
-    Ashman's D of at least SPLIT_MIN, each half of at least `share_min` of z. Reference: Ashman, Bird and Zepf (1994),
-    Detecting Bimodality in Astronomical Datasets.
+    Ashman's D of at least SPLIT_MIN, each half of at least `share_min` of z. A split after which the clusters are less
+    clear as a whole only cuts at a number that some have and others do not: it is not made.
+    Reference: Ashman, Bird and Zepf (1994), Detecting Bimodality in Astronomical Datasets.
     """
     labels = nearest(z, prototypes)[0]
     best, found = SPLIT_MIN, None
@@ -57,7 +60,9 @@ def divided(prototypes: Floats, z: Floats, share_min: float, seed: int) -> Float
             best, found = apart, (place, halves)
     if found is None:
         return prototypes
-    return np.concatenate([np.delete(prototypes, found[0], axis=0), found[1]])
+    parts = np.concatenate([np.delete(prototypes, found[0], axis=0), found[1]])
+    clear = len(prototypes) == 1 or silhouette(z, parts) >= silhouette(z, prototypes) - SPLIT_COST
+    return parts if clear else prototypes
 
 
 def ashman(members: Floats, halves: Floats, count_min: float) -> float:

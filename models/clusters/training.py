@@ -18,6 +18,7 @@ from models.clusters.settings import TrainerSettings
 Floats = npt.NDArray[np.float64]
 
 SHARPEN_CLUSTERS = 12  # clusters that tell which features are narrow within: as many as are ever looked for
+SHARPEN_LEAST = 6  # however few are wanted: two would part people along whatever is noisiest
 SHARPEN_ROUNDS = 6  # weights have settled by then
 SHARPEN_VECTORS = 2_500  # tell a deviation to within some percent
 SCOUT_VECTORS = 5_000  # half a second of k-means
@@ -57,7 +58,7 @@ def weighted(raw: Floats, settings: TrainerSettings) -> Scaling:
     plain = scaling = fit(raw, settings.clip)
     for _ in range(SHARPEN_ROUNDS):
         z = scaling.apply(recent)
-        centers = seed_centers(z, SHARPEN_CLUSTERS, settings.seed)
+        centers = seed_centers(z, max(settings.clusters or SHARPEN_CLUSTERS, SHARPEN_LEAST), settings.seed)
         scaling = sharpen(plain, recent, nearest(z, centers)[0], len(centers))
     return scaling
 

@@ -106,9 +106,12 @@ class _Walker:
             self._publish(day, now)
 
     def end(self) -> None:
-        """Measure once more on the last day."""
+        """Measure once more on the last day; where groups are known, those of that day, a model of that day."""
+        day = int(self.seen.course.events["ts_ms"][-1]) // DAY_MS
+        if self.seen.course.labels is not None:
+            self._publish(day, (day + 1) * DAY_MS)
         if self._trainer.previous:
-            self._measure(self._trainer.previous, (int(self.seen.course.events["ts_ms"][-1]) // DAY_MS + 1) * DAY_MS)
+            self._measure(self._trainer.previous, (day + 1) * DAY_MS)
 
     def _publish(self, day: int, now: int) -> None:
         before = self._trainer.previous
