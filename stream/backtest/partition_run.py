@@ -180,11 +180,12 @@ class PartitionRun:
             looker.look(self._engines[0].table.rows[: len(self._engines[0].table)], at_ms)
 
     def sample(self, interval: int, at_ms: int, rotation: int, most: int) -> tuple[NDArray[np.float64], ...]:
-        """Vectors and amounts of a share of the customers: one in `rotation`, or fewer so that `most` suffice."""
+        """Vectors, amounts and slots of some customers: one in `rotation`, or fewer so that `most` suffice."""
         engine = self._engines[0]
         stride = max(rotation, -(-len(engine.table) // most))
         slots = np.arange(interval % stride, len(engine.table), stride)
-        return engine.sample(slots[engine.table.rows["first_ms"][slots] > 0], at_ms)
+        here = slots[engine.table.rows["first_ms"][slots] > 0]
+        return (*engine.sample(here, at_ms), here)
 
     def adopt(self, snapshot: Snapshot, at_ms: int) -> None:
         """A new model comes into force for the variants that are trained: everybody is judged again."""

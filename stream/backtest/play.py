@@ -25,6 +25,7 @@ from stream.backtest.directory import Directory
 from stream.backtest.fitted import Fitted
 from stream.backtest.fitting import Fitter
 from stream.backtest.partition_run import Customers
+from stream.codec.vectors import SLOT_BITS
 from stream.errors import SegstreamError
 
 
@@ -89,10 +90,11 @@ class Learning:
         return made
 
     def _learn(self, at_ms: int, samples: list[Future[Any]]) -> None:
-        for sample in samples:
-            vectors, amounts = sample.result()
+        for partition, sample in enumerate(samples):
+            vectors, amounts, slots = sample.result()
             if len(vectors):
-                self.trainer.learn(vectors, amounts[:, 0], amounts[:, 1], amounts[:, 2], at_ms)
+                keys = slots + (partition << SLOT_BITS)
+                self.trainer.learn(vectors, amounts[:, 0], amounts[:, 1], amounts[:, 2], at_ms, keys)
         while self.trainer.learn_slice(self.trainer.pending):
             pass
 

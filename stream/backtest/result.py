@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from stream.backtest.partition_run import Customers
 from stream.backtest.periods import Calendar
 from stream.backtest.tally import Codes, Totals
 from stream.codec.times import iso
+
+if TYPE_CHECKING:  # River, 37 MB, only where there is a trainer
+    from models.clusters.drift import Drift
 
 BYTES_PER_MB = 1_000_000
 
@@ -129,6 +132,7 @@ class Result:
     complete: bool = True
     at: list[tuple[int, Customers]] = field(default_factory=list)  # everybody at the moments asked for
     calendar: Calendar | None = None  # months and weeks of the first variant, where they were asked for
+    drifts: list[Drift] = field(default_factory=list)  # the trainer's alarms, the latest few
     row: NDArray[np.void] | None = None  # [1], of the customer asked for, under the first variant
 
     def summary(self) -> dict[str, Any]:
@@ -143,6 +147,7 @@ class Result:
             "segments": {name: self.segment_figures(0, d) for d, name in enumerate(main.dimensions)},
             "definition": main.definitions.digest,
             "models": len(main.models),
+            "drifts": [{"at": iso(one.as_of_ms), "moved": [part.series for part in one.moved]} for one in self.drifts],
             "customers": self.customers.present,
             "first": iso(self.first_ms),
             "last": iso(self.last_ms),

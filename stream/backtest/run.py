@@ -272,6 +272,7 @@ def _result(sources: Sequence[Source], task: Task, ran: _Ran) -> Result:
         complete=ran.played.complete,
         at=ran.played.at,
         calendar=periods_of([one.calendar for one in ended]),
+        drifts=ran.learner.trainer.drifts if ran.learner else [],
         row=next((one.row for one in ended if one.row is not None), None),
     )
 
