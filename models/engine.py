@@ -60,7 +60,7 @@ class Judge:
             return None
         if entry.kind == CLUSTER:
             return f"cluster-{code}" if code else UNASSIGNED
-        return entry.segments[code - 1].name if code else None
+        return entry.segments[code - 1].name if 0 < code <= len(entry.segments) else None
 
     def label(self, dimension: int, code: int) -> str | None:
         """The readable name of a cluster, if the model gives one, or of a segment that has an id beside its name."""

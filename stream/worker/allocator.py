@@ -30,7 +30,7 @@ def drop_compiler_code() -> None:
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     if madvise is None or not maps.exists():
         return
-    for line in maps.read_text("utf-8").splitlines():
+    for line in maps.read_text("utf-8", "replace").splitlines():
         span, rights, *rest = line.split()
         if rest[-1].endswith(COMPILER) and rights == "r-xp":  # code is never written: nothing can be lost
             begin, end = (int(place, 16) for place in span.split("-"))

@@ -28,7 +28,9 @@ class Census:
             self._counted, self._next, self._generation = {}, 0, engine.adoption.generation
         table = engine.table
         end = min(self._next + ROWS_AT_ONCE, len(table))
-        rows, there = table.rows[self._next : end], table.names.occupied(np.arange(self._next, end))
+        rows = table.rows[self._next : end]
+        judged = rows["generation"] == self._generation  # others' answers are in the numbers of the rules before
+        there = table.names.occupied(np.arange(self._next, end)) & judged
         count, codes = rows["count"][there], engine.judge.codes(rows)[there]
         amounts = (
             (rows["spend_minor"] - rows["refund_minor"])[there],

@@ -15,10 +15,11 @@ from models.workspace import COUNTERS, DEPARTURES, DUPLICATES, HELD, LATE_EVENTS
 from stream.worker.census import NOTHING, Census
 
 if TYPE_CHECKING:
+    from models.engine import Judge
     from stream.metrics.registry import Metrics
     from stream.worker.inputs import Taken
     from stream.worker.partition import Partition, Publication
-    from stream.worker.replica import Outcome, Replica
+    from stream.worker.replica import Mark, Outcome, Replica
 
 CommitPositions = Callable[["Partition"], None]
 SendVectors = Callable[[int, int, int, "Outcome"], Awaitable[None]]
@@ -64,17 +65,19 @@ class Observer:
         engine = partition.replica.engine
         if engine is None or not outcome.marks:
             return
-        dimensions = engine.judge.definitions.dimensions
-        for (d, trigger, previous, segment), count in Counter(outcome.marks).items():
-            name = dimensions[d].name if d < len(dimensions) else "retired"
-            metrics.changes.labels(name, TRIGGERS[trigger]).inc(count)
-            if d < len(dimensions):
-                self._moved(engine, d, previous, segment, count)
+        for mark, count in Counter(outcome.marks).items():
+            judge = engine.judge if mark.recent else engine.older
+            dimensions = judge.definitions.dimensions
+            name = dimensions[mark.dimension].name if mark.dimension < len(dimensions) else "retired"
+            metrics.changes.labels(name, TRIGGERS[mark.trigger]).inc(count)
+            if mark.dimension < len(dimensions):
+                self._moved(judge, mark, count)
 
-    def _moved(self, engine: Any, d: int, previous: int, segment: int, count: int) -> None:
-        dimension = engine.judge.definitions.dimensions[d].name
-        for counted, code in ((self.metrics.segment_exits, previous), (self.metrics.segment_entries, segment)):
-            name = engine.judge.segment_name(d, code)
+    def _moved(self, judge: Judge, mark: Mark, count: int) -> None:
+        dimension = judge.definitions.dimensions[mark.dimension].name
+        moves = (self.metrics.segment_exits, mark.previous), (self.metrics.segment_entries, mark.segment)
+        for counted, code in moves:
+            name = judge.segment_name(mark.dimension, code)
             if name is not None:
                 counted.labels(dimension, name).inc(count)
 

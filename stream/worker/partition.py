@@ -40,7 +40,7 @@ TICK_LIMIT = 4_000  # customers an entry looks at: about 5 ms of kernel, so that
 REJUDGE_ROWS = 4_000  # the same for adoptions, while few customers change
 REJUDGE_ROWS_FIRST = 10  # of an adoption's first entry: with two changes in each of 80 dimensions and audiences 1,600
 REJUDGE_CHANGES = 500  # that an entry of an adoption should bring: 17 ms where a dimension is no more
-PATIENT_SHARE = 2  # of the events that a checkpoint is due after: as long it waits for other partitions to recover
+PATIENCE = 4  # times what a checkpoint is due after, while others recover: their customers wait, and it stays bounded
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
 BITE_SHARE = 0.2  # of the time that live events took since the last bite
@@ -360,11 +360,10 @@ class Partition:
         engine = self.replica.engine
         if engine is None or debt.since_s is None:
             return False
-        aged = self._clock.monotonic_s() - debt.since_s >= settings.checkpoint_seconds
-        many = debt.events >= settings.checkpoint_events
-        if self.others_recover() and debt.events < PATIENT_SHARE * settings.checkpoint_events:
-            return False
-        return aged or many or self._checkpoint_now or engine.table.dirty_rows >= settings.checkpoint_rows
+        patience = PATIENCE if self.others_recover() else 1
+        aged = self._clock.monotonic_s() - debt.since_s >= patience * settings.checkpoint_seconds
+        many = debt.events >= patience * settings.checkpoint_events
+        return aged or many or self._checkpoint_now or engine.table.dirty_rows >= patience * settings.checkpoint_rows
 
     async def _pass_gate(self) -> None:
         await self.gate.acquire()

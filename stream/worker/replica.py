@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,17 @@ from stream.settings import Settings
 ENGINE_VERSION = 3  # raised when the same journal would give other rows or changes
 NO_MORE = ANSWERS_MAX  # in the marks of changes: a dimension that new definitions no longer have
 
+
+class Mark(NamedTuple):
+    """A change as the metrics count it. `recent`: its numbers are those of the rules in force, else of those before."""
+
+    dimension: int  # or NO_MORE
+    trigger: int
+    previous: int
+    segment: int
+    recent: bool
+
+
 Keyed = tuple[bytes, bytes]
 Sample = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]  # vectors, amounts, slots
 
@@ -44,7 +55,7 @@ class Outcome:
 
     first_seq: int
     changes: list[Keyed] = field(default_factory=list)
-    marks: list[tuple[int, int, int, int]] = field(default_factory=list)  # dimension (or NO_MORE), trigger, from, to
+    marks: list[Mark] = field(default_factory=list)
     dead_letters: list[Keyed] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     applied: int = 0
@@ -277,8 +288,9 @@ class Replica:
             values = self._written(changes, ids, source[0].source(source[1]) if source else NOWHERE)
             outcome.changes.extend(zip(ids.parts(), values, strict=True))
             dimensions = np.where(changes["segment"] == REMOVED, NO_MORE, changes["dimension"])
-            marks = (changes[name].tolist() for name in ("trigger", "previous", "segment"))
-            outcome.marks.extend(zip(dimensions.tolist(), *marks, strict=True))
+            recent = changes["generation"] == engine.adoption.generation
+            columns = (dimensions, changes["trigger"], changes["previous"], changes["segment"], recent)
+            outcome.marks.extend(map(Mark, *(column.tolist() for column in columns)))
         gone = engine.vacate()
         return replace(outcome, gone=gone) if len(gone) else outcome
 

@@ -16,19 +16,22 @@ from numba.core.dispatcher import Dispatcher
 from stream.bench.rehearsal import Rehearsal, fetches_of, snapshot_of
 from stream.bench.stream_of_events import Load
 from stream.codec.block import joined
+from stream.codec.definitions import load as definitions
+from stream.worker.warm import warm
 
 def forms():
     found = {}
     for name, module in list(sys.modules.items()):
-        if name.startswith(("models.", "stream.")):
+        if name.startswith(("models.", "stream.")) and not name.startswith("models.clusters."):  # the trainer's process
             for value in vars(module).values():
                 if isinstance(value, Dispatcher):
                     found[value.__module__ + "." + value.__name__] = len(value.signatures)
     return found
 
-load = Load(4_000, 300)
-rehearsal = Rehearsal(snapshot_of(load))  # warms up as a worker does
+warm(definitions("")[0])  # as a worker does, and before anything else
 before = forms()
+load = Load(4_000, 300)
+rehearsal = Rehearsal(snapshot_of(load))
 fetches = fetches_of(load, warm_up=True)
 rehearsal.run(fetches)
 rehearsal.run([[(kind, joined([block.part(0, 1), block.part(1, len(block))])) for kind, block in fetch]
