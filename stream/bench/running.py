@@ -25,7 +25,7 @@ from stream.settings import Settings
 Tell = Callable[[str], None]  # told what happens now, for people
 
 POLL_MS = 200  # between two looks at the journal: cheap, and a run lasts seconds
-WORKER_SECONDS = 90.0  # from its start until it has applied something: the first start compiles the kernel (25 s)
+WORKER_SECONDS = 240.0  # from its start until it has applied something: the first start compiles the kernel, a minute
 STILL_SECONDS = 30.0  # without another event applied: something is wrong
 READ_SECONDS = 5.0  # for the answer of the metrics page
 

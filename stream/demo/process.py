@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stream.settings import Settings
 
-READY_SECONDS = 180.0  # compiling the kernel takes 20 s, on a small machine a minute
+READY_SECONDS = 300.0  # compiling the kernel takes a minute, on a busy machine two or three
 READY_POLL_SECONDS = 0.2  # between two looks
 STOP_SECONDS_MORE = 5.0  # beyond the worker's own limit for its last checkpoint
 STOP_POLL_SECONDS = 0.05  # between two looks whether it ended

@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 REPO = Path(__file__).parents[2]
-START_SECONDS = 180.0  # compiling the kernel, at the worst
+START_SECONDS = 360.0  # compiling the kernel, at the worst
 GONE_SECONDS = 15.0  # the broker's guard waits up to five
 DIMENSIONS = {"lifecycle", "rfm", "value", "engagement", "intent", "behaviour"}
 

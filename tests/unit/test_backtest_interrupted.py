@@ -17,7 +17,7 @@ from tests.unit.test_backtest import jsonl, lines, rows
 __all__ = ["jsonl", "rows"]  # fixtures
 
 TIMES = 12  # so many customers instead of one: some seconds of work, in which a signal surely falls
-PATIENCE_SECONDS = 120.0  # a loaded machine compiles the kernel in half of it
+PATIENCE_SECONDS = 240.0  # a loaded machine compiles the kernel in half of it
 LOOK_SECONDS = 0.01
 
 
