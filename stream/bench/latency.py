@@ -36,6 +36,7 @@ QUIET_SECONDS = 2.0  # without a change: the warm-up and its silences are over
 QUIET_SECONDS_MAX = 60.0  # by then they must be
 LAST_SECONDS = 2.0  # for the changes of the last events
 SETTLE_SECONDS = 2.0  # of the paced events, not counted: connections and caches warm up
+CHECKPOINTS = "segstream_checkpoints_total"
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
 
 
@@ -52,24 +53,29 @@ class Seen:
     written_ms: list[float] = field(default_factory=list)  # until the worker sent it: a lower bound
 
 
-def run(cache: Path, rate: float, seconds: float, customers: int, tell: Tell) -> dict[str, object]:
+def run(
+    cache: Path, rate: float, seconds: float, customers: int, tell: Tell, checkpoint_seconds: float
+) -> dict[str, object]:
     """Measure one worker at a steady rate; the load has an event time of now and `clock` is live."""
-    return on_a_broker(cache, Load(int(rate * seconds), customers, start_ms=wall_ms()), rate, tell, _run)
+    load = Load(int(rate * seconds), customers, start_ms=wall_ms())
+    return on_a_broker(cache, load, rate, tell, _run, checkpoint_seconds=checkpoint_seconds)
 
 
-def on_a_broker(cache: Path, load: Load, rate: float, tell: Tell, measure: Measure) -> dict[str, object]:
-    """Learn a model for the load, start a broker, send the past, and measure."""
+def on_a_broker(
+    cache: Path, load: Load, rate: float, tell: Tell, measure: Measure, **more: object
+) -> dict[str, object]:
+    """Learn a model for the load, start a broker, send the past, and measure; `more` are settings."""
     tell("learning a model")
     snapshot = snapshot_of(load)
     tell("starting a broker")
     with DevBroker(cache) as broker:
-        return asyncio.run(_after_the_past(broker.address, load, snapshot, rate, tell, measure))
+        settings = running.settings_of(broker.address, "bench", **more)
+        return asyncio.run(_after_the_past(settings, load, snapshot, rate, tell, measure))
 
 
 async def _after_the_past(
-    brokers: str, load: Load, snapshot: Snapshot, rate: float, tell: Tell, measure: Measure
+    settings: Settings, load: Load, snapshot: Snapshot, rate: float, tell: Tell, measure: Measure
 ) -> dict[str, object]:
-    settings = running.settings_of(brokers, "bench")
     past = Load(0, load.customers, load.seed, wall_ms())
     await running.prepare(settings, snapshot)
     await running.send(settings, records(past))
@@ -78,7 +84,7 @@ async def _after_the_past(
 
 
 async def _run(settings: Settings, load: Load, _snapshot: Snapshot, rate: float, tell: Tell) -> dict[str, object]:
-    child, _ = running.worker(settings)
+    child, address = running.worker(settings)
     with child:
         await running.applied(settings, child, load.warm_up)
         async with running.following(settings, "segment-changes") as follower:
@@ -86,18 +92,20 @@ async def _run(settings: Settings, load: Load, _snapshot: Snapshot, rate: float,
             await quiet(follower, child)
             tell(f"{load.events:,} events at {rate:g} a second")
             seen = Seen()
-            begin_ms = wall_ms()
+            before, begin_ms = await running.metrics(address), wall_ms()
             reading = asyncio.ensure_future(read(follower, seen))
             async with BulkProducer(settings) as producer:
                 count = await producer.run(_paced(load, seen), rate=rate)
             end_ms = wall_ms()
             cpu_s = child.cpu_seconds(begin_ms, end_ms)
+            after = await running.metrics(address)
             await asyncio.sleep(LAST_SECONDS)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         child.check()
         child.stop()
-    return _figures(seen, count, (end_ms - begin_ms) / 1000, cpu_s)
+    checkpoints = int(after[CHECKPOINTS] - before[CHECKPOINTS])
+    return {**_figures(seen, count, (end_ms - begin_ms) / 1000, cpu_s), "checkpoints": checkpoints}
 
 
 def _figures(seen: Seen, count: int, seconds: float, cpu_s: float | None) -> dict[str, object]:

@@ -27,6 +27,7 @@ Customers = Annotated[int, typer.Option("--customers", min=100, help="Different 
 CUSTOMERS = 20_000  # as many as a busy shop has in a week
 LOAD_EVENTS, LOAD_CUSTOMERS = 3_000_000, 100_000  # a quarter of a minute at full rate: ten checkpoints have time
 PART_EVENTS = 400_000  # of the inner path or its parts: some seconds
+CHECKPOINT_SECONDS = 60.0  # as workers do; a run of 20 s has few of them, and fewer seconds show what they cost
 
 
 @app.command()
@@ -54,13 +55,16 @@ def latency(
     rate: Annotated[float, typer.Option("--rate", min=1, help="Events a second.")] = 1_000.0,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long.")] = 20.0,
     customers: Customers = CUSTOMERS,
+    checkpoint_seconds: Annotated[
+        float, typer.Option("--checkpoint-seconds", min=0.1, help="Between two checkpoints of a partition.")
+    ] = CHECKPOINT_SECONDS,
     as_json: Json = False,
 ) -> None:
     """Measure from a paced producer's event to its published change, on a broker that is started for it."""
     from stream.bench.latency import run
 
     with _telling() as tell:
-        figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell)
+        figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell, checkpoint_seconds)
     _show("latency", figures, as_json=as_json)
 
 

@@ -28,11 +28,13 @@ def test_throughput_compares_two_real_processes(capsys: pytest.CaptureFixture[st
 def test_latency_is_measured_change_by_change(capsys: pytest.CaptureFixture[str]) -> None:
     """Percentiles of the changes that the paced events caused."""
     arguments = ["latency", "--rate", "300", "--seconds", "6", "--customers", "200", "--json"]
+    arguments += ["--checkpoint-seconds", "1"]
     assert main(["bench", *arguments]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["changes"] > 0
     assert 0 < shown["p50_ms"] <= shown["p99_ms"]
     assert {"events_per_s", "core_share", "machine"} <= set(shown)
+    assert shown["checkpoints"] > 0
 
 
 def test_recovery_is_measured_from_the_claim(capsys: pytest.CaptureFixture[str]) -> None:
