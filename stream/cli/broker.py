@@ -31,7 +31,11 @@ def broker(
 
     settings = Settings.load(datadir=datadir)
     folder = Path(settings.datadir).expanduser().resolve() if settings.datadir else None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's stop ends it in order, like Ctrl-C
+    for sign in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a supervisor's stop ends it in order; a script's shell ignores Ctrl-C
+        signal.signal(sign, signal.default_int_handler)
     with download_bar(f"Apache Kafka {KAFKA_VERSION}") as progress:
         running = DevBroker(settings.cache_folder(), port=port, folder=folder, progress=progress)
         try:

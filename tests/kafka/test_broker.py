@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -115,14 +116,18 @@ def test_a_failed_start_shows_the_log_and_leaves_nothing(tmp_path: Path) -> None
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_ends_cleanly_on_ctrl_c(sign: signal.Signals) -> None:
     """`segstream broker` prints its address, and Ctrl-C or a supervisor's stop is a clean end."""
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "stream.cli", "broker", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as command:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-u", "-m", "stream.cli", "broker", "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command,
+        contextlib.ExitStack() as stop,
+    ):
         assert command.stdout is not None
         assert command.stderr is not None
+        stop.callback(command.kill)  # when it does not end as it should: leaving the block would wait for ever
         assert "answers on 127.0.0.1:" in command.stdout.readline()
         folder = Path(command.stdout.readline().split()[3])
         assert folder.is_dir()
