@@ -8,7 +8,7 @@ from typing import Any
 
 from models.clusters.assign import nearest
 from models.customers.row import NEVER_MS
-from models.definitions.document import AUDIENCE, CLUSTER
+from models.definitions.document import CLUSTER
 from models.engine import Engine, Judge
 from models.events import MINOR_PER_MAJOR
 from models.features.catalogue import CLUSTER_FEATURES
@@ -19,6 +19,7 @@ from models.workspace import workspace
 from stream.codec import plain_json
 from stream.codec.changes import TermWords
 from stream.codec.times import iso
+from stream.words import audience_of
 
 DEEDS: Mapping[str, tuple[str, str]] = {
     "purchase": ("purchase", "purchases"),
@@ -146,7 +147,7 @@ def _keep(judge: Judge, d: int, one: Standing, keep: Kept) -> dict[str, Any]:
     name, before = judge.segment_name(d, one.code), iso(one.valid_until_ms or 0)
     article = "an" if DEEDS[keep.deed][0][0] in "aeiou" else "a"
     until = _time(keep.until_ms)
-    out_of = " them out of" if _audience(judge.definitions.dimensions[d].name) and not name else ""
+    out_of = " them out of" if audience_of(judge.definitions.dimensions[d].name) and not name else ""
     kept = f"keeps{out_of} {_called(judge, d, name)}"
     told = f"{article} {DEEDS[keep.deed][0]} before {before[:16].replace('T', ' ')} {kept}"
     return {"deed": keep.deed, "before": before, "segment": name or "this", "then_valid_until": until, "words": told}
@@ -154,13 +155,8 @@ def _keep(judge: Judge, d: int, one: Standing, keep: Kept) -> dict[str, Any]:
 
 def _called(judge: Judge, d: int, segment: str | None) -> str:
     """A segment in words; an audience has a name and no segment."""
-    audience = _audience(judge.definitions.dimensions[d].name)
+    audience = audience_of(judge.definitions.dimensions[d].name)
     return f"audience `{audience}`" if audience else f"`{segment or 'this'}`"
-
-
-def _audience(dimension: str) -> str:
-    """An audience's own name; "" for a dimension."""
-    return dimension.removeprefix(AUDIENCE) if dimension.startswith(AUDIENCE) else ""
 
 
 def told(found: Mapping[str, Any]) -> str:
@@ -186,7 +182,7 @@ FEATURES_TOLD = 3  # of a cluster: as many as a change has
 def _headline(name: str, one: Mapping[str, Any]) -> str:
     label = f" ({one['label']})" if one["label"] else ""
     text = f"{name}: {one['segment'] or 'no segment'}{label}"
-    if audience := _audience(name):
+    if audience := audience_of(name):
         text = f"audience {audience}: {'in it' if one['segment'] else 'not in it'}"
     if one["since"]:
         text += f" since {one['since'][:16].replace('T', ' ')}"

@@ -13,8 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from models.definitions.document import AUDIENCE
-from stream.words import duration, money
+from stream.words import audience_of, duration, money
 
 _COUNTERFACTUAL = re.compile(
     r"(?P<feature>\S+)(?: on (?P<category>.+?))?"
@@ -102,8 +101,8 @@ def _named(change: Mapping[str, Any], match: re.Match[str]) -> str:
 
 
 def _audience(change: Mapping[str, Any]) -> str:
-    name = str(change.get("dimension"))
-    return f"audience `{name.removeprefix(AUDIENCE)}`" if name.startswith(AUDIENCE) else ""
+    audience = audience_of(str(change.get("dimension")))
+    return f"audience `{audience}`" if audience else ""
 
 
 def _goes_back_elsewhere(change: Mapping[str, Any], match: re.Match[str], threshold: float) -> bool:

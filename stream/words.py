@@ -112,9 +112,9 @@ def sentence(change: Mapping[str, Any]) -> str:
     if previous is not None and segment is not None:
         moved = f"{previous} -> {moved}"
     text = f"{change.get('customer_id')} {name}: {moved}"
-    if name.startswith(AUDIENCE):  # in it or not: there is no segment to name
+    if audience := audience_of(name):  # in it or not: there is no segment to name
         verb = "leaves" if segment is None else "enters" if previous is None else "is in"
-        text = f"{change.get('customer_id')} {verb} audience {name.removeprefix(AUDIENCE)}"
+        text = f"{change.get('customer_id')} {verb} audience {audience}"
     why = because(change)
     if why:
         text += f": {why}"
@@ -206,6 +206,11 @@ def money(value: float) -> str:
 def percent(value: float) -> str:
     """A share as percent."""
     return f"{value * 100:.3g} %"
+
+
+def audience_of(dimension: str) -> str:
+    """An audience's own name; "" for a dimension."""
+    return dimension.removeprefix(AUDIENCE) if dimension.startswith(AUDIENCE) else ""
 
 
 def duration(days: float) -> str:
@@ -303,7 +308,7 @@ def _outlook(change: Mapping[str, Any]) -> str:
     soon = decided is not None and until - decided < _SOON
     when = f"at {until:%Y-%m-%d %H:%M}" if soon else f"on {until:%Y-%m-%d}"
     following = change.get("next_if_silent")
-    if str(change.get("dimension")).startswith(AUDIENCE):
+    if audience_of(str(change.get("dimension"))):
         return f"if silent, {'enters' if following else 'leaves'} it {when}"
     return f"if silent, {following} {when}" if following else f"looked at again {when}"
 

@@ -27,7 +27,7 @@ Customers = Annotated[int, typer.Option("--customers", min=100, help="Different 
 CUSTOMERS = 20_000  # as many as a busy shop has in a week
 LOAD_EVENTS, LOAD_CUSTOMERS = 3_000_000, 100_000  # a quarter of a minute at full rate: ten checkpoints have time
 PART_EVENTS = 400_000  # of the inner path or its parts: some seconds
-CHECKPOINT_SECONDS = 60.0  # as workers do; a run of 20 s has few of them, and fewer seconds show what they cost
+CHECKPOINT_SECONDS = Settings().checkpoint_seconds  # a run of 20 s has few of them; fewer seconds show what they cost
 
 
 @app.command()
