@@ -23,7 +23,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 
 QUALITY_DATA ?= $(VENV)/quality
 
-.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers flame fmt reference lock clean
+.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers flame fmt reference report echarts lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -92,10 +92,15 @@ fmt: $(STAMP) ## format, and mend what ruff can mend
 reference: $(STAMP) ## write docs/reference from the program
 	$(BIN)/python -m stream.reference
 
-report: $(STAMP) ## write docs/report.html of the demo's year, and docs/report.png with Chromium
+report: $(STAMP) ## write docs/report.html and .png, health.json and explain.json of the demo's year (needs Chromium)
 	@mkdir -p build
 	@$(BIN)/segstream simulate --retail --out build/retail-year.parquet
 	@$(BIN)/segstream backtest build/retail-year.parquet --report docs/report.html > build/report.txt
+	@# Of the same run of the same program, or the documents contradict each other.
+	@$(BIN)/segstream health --events build/retail-year.parquet --json > build/health.json
+	@$(BIN)/segstream explain c15862-0 --events build/retail-year.parquet --json > build/explain.json
+	@for name in health explain; do $(BIN)/python -m json.tool --no-ensure-ascii --indent 1 build/$$name.json docs/$$name.json; done
+	@$(BIN)/python -m tests.house.tables
 	@$(BIN)/python -m tests.report docs/report.html docs/report.png
 
 # Exact versions: the same bytes come out, and tests/house/test_pins.py knows their digest.
