@@ -6,7 +6,7 @@ nearly the best and that resampling finds again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,15 +107,13 @@ class Candidates:
         """The learner in force."""
         return self._learners[self.clusters]
 
-    def learn(self, vectors: Sequence[Sequence[float]]) -> None:
-        """The incumbent learns scaled vectors, its neighbours some of them."""
-        neighbours = [learner for count, learner in self._learners.items() if count != self.clusters]
-        for vector in vectors:
-            self.incumbent.learn(vector)
-            self._learned += 1
-            if self._learned <= self._warmup or self._learned % NEIGHBOUR_VECTORS == 0:
-                for learner in neighbours:
-                    learner.learn(vector)
+    def learn(self, z: Floats) -> None:
+        """The incumbent learns scaled vectors [n, F], its neighbours some of them."""
+        number = self._learned + 1 + np.arange(len(z))
+        self._learned += len(z)
+        some = z[(number <= self._warmup) | (number % NEIGHBOUR_VECTORS == 0)]
+        for count, learner in self._learners.items():
+            learner.learn_many(z if count == self.clusters else some)
 
     def hasten(self, vectors: int) -> None:
         """Forget faster for so many vectors."""

@@ -11,6 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 HASTE = 5.0  # times faster, after a drift: a rotation's sample outweighs all before it
 
 
@@ -75,6 +80,10 @@ class Clusterer(Protocol):
         """Learn one scaled vector; it is copied. Raises ValueError, unchanged, if it is not finite or
         misshapen.
         """
+        ...
+
+    def learn_many(self, z: Floats) -> None:
+        """Learn scaled vectors [n, F], the same as one after the other."""
         ...
 
     def hasten(self, vectors: int) -> None:

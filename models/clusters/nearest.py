@@ -1,6 +1,7 @@
 """Nearest prototype over many vectors: the reservoir's view of a clustering (the kernel scores customers).
 
 Compiled, with the additions in numpy's own order: the same bits as the expressions of numpy that each stands for.
+Vectors are taken BLOCK at a time, feature by feature, so that a processor computes several of them at once.
 """
 
 from __future__ import annotations
@@ -16,55 +17,74 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 LANES = 8  # numpy adds up a row of at least so many numbers in so many sums of their own (pairwise_sum)
+BLOCK = 128  # vectors at a time: with twelve features and the lanes they lie in the nearest cache
 
 
 @inlined
-def _squared(z: Any, i: int, prototypes: Any, k: int) -> float:
-    """The squared distance of z[i] to prototypes[k], as numpy has `((z[i] - prototypes[k]) ** 2).sum()`."""
-    width, total, whole = z.shape[1], 0.0, 0
-    if width >= LANES:
-        whole = width - width % LANES
-        a = b = c = d = e = f = g = h = 0.0
-        for j in range(0, whole, LANES):
-            a += _square(z[i, j] - prototypes[k, j])
-            b += _square(z[i, j + 1] - prototypes[k, j + 1])
-            c += _square(z[i, j + 2] - prototypes[k, j + 2])
-            d += _square(z[i, j + 3] - prototypes[k, j + 3])
-            e += _square(z[i, j + 4] - prototypes[k, j + 4])
-            f += _square(z[i, j + 5] - prototypes[k, j + 5])
-            g += _square(z[i, j + 6] - prototypes[k, j + 6])
-            h += _square(z[i, j + 7] - prototypes[k, j + 7])
-        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+def turned(z: Any, start: int, count: int, block: Any) -> None:
+    """Put vectors [start, start + count) into the block, feature by feature."""
+    for j in range(z.shape[1]):
+        row = block[LANES + 1 + j]
+        for b in range(count):
+            row[b] = z[start + b, j]
+
+
+@inlined
+def measured(block: Any, count: int, prototypes: Any, k: int) -> None:
+    """The squared distances of the block's vectors to prototypes[k], as numpy has `((z[i] - prototypes[k]) ** 2).sum()`
+    for each; they stand in block[LANES].
+    """
+    width, total = prototypes.shape[1], block[LANES]
+    whole = width - width % LANES
+    for j in range(whole):
+        row, lane, p = block[LANES + 1 + j], block[j % LANES], prototypes[k, j]
+        if j < LANES:
+            for b in range(count):
+                lane[b] = (row[b] - p) * (row[b] - p)
+        else:
+            for b in range(count):
+                lane[b] += (row[b] - p) * (row[b] - p)
+    for b in range(count):
+        total[b] = 0.0
+        if whole:
+            total[b] = ((block[0, b] + block[1, b]) + (block[2, b] + block[3, b])) + (
+                (block[4, b] + block[5, b]) + (block[6, b] + block[7, b])
+            )
     for j in range(whole, width):
-        total += _square(z[i, j] - prototypes[k, j])
-    return total
-
-
-@inlined
-def _square(x: float) -> float:
-    return x * x
+        row, p = block[LANES + 1 + j], prototypes[k, j]
+        for b in range(count):
+            total[b] += (row[b] - p) * (row[b] - p)
 
 
 @kernel
-def _fill_distances(z: Any, prototypes: Any, out: Any) -> None:
-    for i in range(len(z)):
+def _fill_distances(z: Any, prototypes: Any, block: Any, out: Any) -> None:
+    for start in range(0, len(z), BLOCK):
+        count = min(BLOCK, len(z) - start)
+        turned(z, start, count, block)
         for k in range(len(prototypes)):
-            out[i, k] = _squared(z, i, prototypes, k)
+            measured(block, count, prototypes, k)
+            for b in range(count):
+                out[start + b, k] = block[LANES, b]
 
 
 @kernel
-def _fill_nearest(z: Any, prototypes: Any, labels: Any, squared: Any) -> None:
-    for i in range(len(z)):
-        best, least = 0, _squared(z, i, prototypes, 0)
-        for k in range(1, len(prototypes)):
-            distance = _squared(z, i, prototypes, k)
-            if distance < least:
-                best, least = k, distance
-        labels[i], squared[i] = best, least
+def fill_nearest(z: Any, prototypes: Any, block: Any, labels: Any, squared: Any) -> None:
+    """The position of the nearest prototype of each vector and its squared distance."""
+    for start in range(0, len(z), BLOCK):
+        count = min(BLOCK, len(z) - start)
+        turned(z, start, count, block)
+        label, least, total = labels[start : start + count], squared[start : start + count], block[LANES]
+        for k in range(len(prototypes)):
+            measured(block, count, prototypes, k)
+            for b in range(count):
+                less = k == 0 or total[b] < least[b]
+                least[b] = total[b] if less else least[b]
+                label[b] = k if less else label[b]
 
 
 @kernel
-def _fill_means(z: Any, labels: Any, counts: Any, out: Any) -> None:
+def fill_means(z: Any, labels: Any, counts: Any, out: Any) -> None:
+    """The mean of the vectors of each label, and how many it has, into zeros."""
     for i in range(len(z)):
         k = labels[i]
         counts[k] += 1
@@ -79,7 +99,7 @@ def _fill_means(z: Any, labels: Any, counts: Any, out: Any) -> None:
 def distances_squared(z: Floats, prototypes: Floats) -> Floats:
     """Return squared Euclidean distances [n, k] of scaled vectors [n, F] to prototypes [k, F]."""
     out = np.empty((len(z), len(prototypes)))
-    _fill_distances(_rows(z), _rows(prototypes), out)
+    _fill_distances(_rows(z), _rows(prototypes), room(z.shape[1]), out)
     return out
 
 
@@ -88,22 +108,13 @@ def nearest(z: Floats, prototypes: Floats) -> tuple[Labels, Floats]:
     equals) and its squared distance.
     """
     labels, squared = np.empty(len(z), np.int64), np.empty(len(z))
-    _fill_nearest(_rows(z), _rows(prototypes), labels, squared)
+    fill_nearest(_rows(z), _rows(prototypes), room(z.shape[1]), labels, squared)
     return labels, squared
 
 
-def means(z: Floats, labels: Labels, count: int) -> tuple[Floats, Labels]:
-    """Return the mean of the vectors [n, F] of each of `count` labels, and how many it has; zeros where none."""
-    out, counts = np.zeros((count, z.shape[1])), np.zeros(count, np.int64)
-    _fill_means(_rows(z), labels, counts, out)
-    return out, counts
-
-
-def warm() -> None:
-    """Compile all of this now (seconds the first time)."""
-    one = np.zeros((1, 1))
-    distances_squared(one, one)
-    means(one, nearest(one, one)[0], 1)
+def room(features: int) -> Floats:
+    """What the kernels here compute in: the lanes, the sums, and a block of vectors of so many features."""
+    return np.empty((LANES + 1 + features, BLOCK))
 
 
 def _rows(vectors: Floats) -> Floats:

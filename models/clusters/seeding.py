@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.clusters.learner import Center
-from models.clusters.nearest import distances_squared, means, nearest
+from models.clusters.nearest import BLOCK, LANES, fill_means, fill_nearest, measured, nearest, room, turned
+from models.compiled import kernel
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,29 +52,86 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
     """Return `centers` plus vectors of z, each drawn with odds of its squared distance, until there are
     `count`.
     """
-    chosen = [*centers]
-    if not chosen:
-        chosen.append(z[int(rng.random() * len(z))])
-    squared = nearest(z, np.array(chosen))[1]
-    while len(chosen) < count:
-        total = np.cumsum(squared)
-        if not total[-1] > 0.0:
-            break  # every vector sits on a center already
-        drawn = [int(np.searchsorted(total, rng.random() * total[-1], side="right")) for _ in range(DRAWS)]
-        picks = z[np.minimum(drawn, len(z) - 1)]
-        left = np.minimum(squared[:, None], distances_squared(z, picks))
-        best = int(left.sum(axis=0).argmin())
-        chosen.append(picks[best])
-        squared = left[:, best]
-    return np.array(chosen[:count])
+    chosen = np.empty((max(count, len(centers), 1), z.shape[1]))
+    chosen[: len(centers)] = centers
+    have = len(centers)
+    if not have:
+        chosen[0], have = z[int(rng.random() * len(z))], 1
+    before = rng.getstate()
+    odds = np.array([[rng.random() for _ in range(DRAWS)] for _ in range(have, count)]).reshape(-1, DRAWS)
+    squared = nearest(z, chosen[:have])[1]
+    scratch = np.empty((DRAWS + 1, len(z)))
+    found = int(_extend(np.ascontiguousarray(z), chosen, have, odds, squared, scratch, room(z.shape[1])))
+    if found < len(odds):  # only so many were drawn
+        rng.setstate(before)
+        for _ in range(found * DRAWS):
+            rng.random()
+    return chosen[: min(count, have + found)]
 
 
 def settle(z: Floats, centers: Floats, rounds: int) -> Floats:
     """Return centers moved to the means of their members, at most so many rounds (Lloyd)."""
+    moved, table = np.array(centers, np.float64), np.ascontiguousarray(z)
+    sums, members = np.empty_like(moved), np.empty(len(moved), np.int64)
+    labels, squared = np.empty(len(z), np.int64), np.empty(len(z))
+    _settle(table, moved, rounds, sums, members, labels, squared, room(z.shape[1]))
+    return moved
+
+
+@kernel
+def _extend(z: Any, chosen: Any, have: int, odds: Any, squared: Any, scratch: Any, block: Any) -> int:
+    """Draw vectors into chosen[have:], the best of each row of odds; returns how many were to be had.
+
+    `squared` [n] are the distances to the centers so far; `scratch` is [draws + 1, n].
+    """
+    total = scratch[len(scratch) - 1]
+    for c in range(len(odds)):
+        add_up = 0.0
+        for i in range(len(z)):
+            add_up += squared[i]
+            total[i] = add_up
+        if not add_up > 0.0:
+            return c  # every vector sits on a center already
+        best, least, best_row = 0, np.inf, 0
+        for d in range(odds.shape[1]):
+            row = min(np.searchsorted(total, odds[c, d] * add_up, side="right"), len(z) - 1)
+            left = _left(z, row, squared, scratch[d], block)
+            if left < least:
+                best, least, best_row = d, left, row
+        for j in range(z.shape[1]):
+            chosen[have + c, j] = z[best_row, j]
+        for i in range(len(z)):
+            squared[i] = scratch[best, i]
+    return len(odds)
+
+
+@kernel
+def _left(z: Any, row: int, squared: Any, left: Any, block: Any) -> float:
+    """What stays of the squared distances with a center at z[row], for each vector and in all."""
+    in_all = 0.0
+    for start in range(0, len(z), BLOCK):
+        count = min(BLOCK, len(z) - start)
+        turned(z, start, count, block)
+        measured(block, count, z, row)
+        for b in range(count):
+            left[start + b] = min(squared[start + b], block[LANES, b])
+    for i in range(len(z)):
+        in_all += left[i]
+    return in_all
+
+
+@kernel
+def _settle(
+    z: Any, centers: Any, rounds: int, sums: Any, members: Any, labels: Any, squared: Any, block: Any
+) -> None:
     for _ in range(rounds):
-        middle, members = means(z, nearest(z, centers)[0], len(centers))
-        moved = np.where(members[:, None] > 0, middle, centers)
-        if np.array_equal(moved, centers):
-            break
-        centers = moved
-    return centers
+        fill_nearest(z, centers, block, labels, squared)
+        sums[:], members[:] = 0.0, 0
+        fill_means(z, labels, members, sums)
+        moved = False
+        for k in range(len(centers)):
+            for j in range(z.shape[1]):
+                if members[k] > 0 and sums[k, j] != centers[k, j]:
+                    centers[k, j], moved = sums[k, j], True
+        if not moved:
+            return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.clusters.choice import CLUSTERS_MOST, Candidates, Choice, first_choice
+from models.clusters.choice import CLUSTERS_MOST, Candidates, Choice, first_choice, judge
 from models.clusters.learner import Center, Clusterer, LearnerSettings
 from models.clusters.nearest import nearest
 from models.clusters.registry import NUMBERED, make_learner
@@ -40,7 +40,7 @@ class Work:
 
     def learn(self, raw: Floats) -> None:
         """Learn raw vectors, one after the other."""
-        self.candidates.learn(self.scaling.apply(raw).tolist())
+        self.candidates.learn(self.scaling.apply(raw))
 
 
 def begin(raw: Floats, settings: TrainerSettings) -> tuple[Work, Choice]:
@@ -115,3 +115,10 @@ def candidates(
 def open_choice(settings: TrainerSettings) -> bool:
     """Whether the number of clusters is looked for among candidates; density finds its own."""
     return settings.clusters == 0 and settings.learner in NUMBERED
+
+
+def warm(settings: TrainerSettings) -> None:
+    """Compile now what training computes with (seconds the first time)."""
+    z = np.array([[0.0], [1.0], [2.0]])
+    make_learner(settings.learner, LearnerSettings(1, 1, settings.seed, len(z) - 1)).learn_many(z)
+    judge(z, z, settings.seed)

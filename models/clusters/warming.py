@@ -7,8 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from models.clusters.learner import HASTE, Center, LearnerSettings, finite_vector
 
+Floats = npt.NDArray[np.float64]
 M = TypeVar("M")  # River's learner behind it
 
 PRIOR_VECTORS = 500.0  # weight a prior has after a restart: as much as the last few hundred vectors
@@ -41,6 +45,18 @@ class WarmingClusterer(ABC, Generic[M]):
             vectors, self._warmup = self._warmup, []
             self._start(vectors)
 
+    def learn_many(self, z: Floats) -> None:
+        """Learn scaled vectors [n, F], one after the other. Raises ValueError, unchanged, as `learn` does."""
+        count = self._settings.feature_count
+        for row in z[~np.isfinite(z).all(axis=1)] if z.shape[1] == count else z:
+            finite_vector(row, count)
+        start = 0
+        while self._model is None and start < len(z):
+            self.learn(z[start])
+            start += 1
+        if self._model is not None and start < len(z):
+            self._steps(self._model, z[start:])
+
     def hasten(self, vectors: int) -> None:
         """Forget HASTE times faster for the next `vectors`."""
         self._hasty = vectors
@@ -54,6 +70,11 @@ class WarmingClusterer(ABC, Generic[M]):
     @abstractmethod
     def _start(self, vectors: list[list[float]]) -> None:
         """Set `_model` and learn the warm-up vectors."""
+
+    def _steps(self, model: M, z: Floats) -> None:
+        """Learn vectors one after the other."""
+        for vector in z.tolist():
+            self._step(model, vector)
 
     @abstractmethod
     def _step(self, model: M, vector: list[float]) -> None:

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.clusters import nearest
 from models.clusters.settings import TrainerSettings
 from models.clusters.snapshot import Snapshot
 from models.clusters.trainer import Trainer
+from models.clusters.training import warm
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.backtest.crew import Crew
 from stream.backtest.directory import Directory
@@ -101,7 +101,7 @@ class Learning:
 
 def learning(schedule: Schedule, settings: TrainerSettings) -> Learning:
     """A trainer that has seen nothing; what it computes with is compiled."""
-    nearest.warm()
+    warm(settings)
     return Learning(Trainer(CLUSTER_FEATURES, settings), schedule)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from river import cluster
 
+from models.clusters.kmeans import STEP
 from models.clusters.learner import Center, Clusterer, LearnerSettings
 from models.clusters.nearest import nearest
 from models.clusters.registry import LEARNERS, make_learner
@@ -117,6 +119,35 @@ def test_the_callers_vector_is_never_kept(name: str) -> None:
         reused.learn(buffer)
         buffer[:] = np.nan
     assert reused.centers() == fresh.centers()
+
+
+def test_many_at_once_are_one_after_the_other(name: str) -> None:
+    """However a stream is cut, in haste or not, the centers and their weights are the same to the bit."""
+    z, _ = blobs(WARMUP + 500, seed=6)
+    single, cut = (make_learner(name, settings()) for _ in range(2))
+    for learner in (single, cut):
+        learner.hasten(70)
+    for vector in z.tolist():
+        single.learn(vector)
+    for piece in np.split(z, [10, WARMUP - 1, WARMUP + 50, WARMUP + 51]):
+        cut.learn_many(piece)
+    assert cut.centers() == single.centers()
+
+
+def test_kmeans_steps_are_those_of_river() -> None:
+    """The compiled step moves every center as River's own learn_predict_one does, to the bit."""
+    z, _ = blobs(WARMUP + 2_000, seed=8)
+    learner = make_learner("kmeans", settings())
+    learner.learn_many(z[:WARMUP])
+    river = cluster.KMeans(n_clusters=3, halflife=STEP, seed=1)
+    for label, center in enumerate(learner.centers()):
+        river.centers[label].update(enumerate(center.prototype))
+    learner.learn_many(z[WARMUP:])
+    for vector in z[WARMUP:].tolist():
+        river.learn_predict_one(dict(enumerate(vector)))
+    assert [center.prototype for center in learner.centers()] == [
+        tuple(river.centers[label][j] for j in range(4)) for label in range(3)
+    ]
 
 
 def test_centers_are_a_copy_and_asking_changes_nothing(name: str) -> None:
