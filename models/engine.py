@@ -147,12 +147,19 @@ class Engine:
 
         Call it when their changes have been given their names.
         """
+        slots = self.left()
+        if not len(slots):
+            return slots
+        self.departed.update(dict.fromkeys(self.table.ids(slots)))
+        self.table.remove(slots[self.table.rows["first_ms"][slots] == 0])  # the others came again in the same entry
+        return slots
+
+    def left(self) -> NDArray[np.int64]:
+        """The slots of those who left since this was last asked; they stay in the table, where they may come again."""
         if not self._leaving:
             return NOBODY
         slots = np.unique(np.concatenate(self._leaving))
         self._leaving.clear()
-        self.departed.update(dict.fromkeys(self.table.ids(slots)))
-        self.table.remove(slots[self.table.rows["first_ms"][slots] == 0])  # the others came again in the same entry
         return slots
 
     def adopt(self, judge: Judge, adopted_ms: int) -> None:

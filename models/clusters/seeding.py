@@ -121,9 +121,7 @@ def _left(z: Any, row: int, squared: Any, left: Any, block: Any) -> float:
 
 
 @kernel
-def _settle(
-    z: Any, centers: Any, rounds: int, sums: Any, members: Any, labels: Any, squared: Any, block: Any
-) -> None:
+def _settle(z: Any, centers: Any, rounds: int, sums: Any, members: Any, labels: Any, squared: Any, block: Any) -> None:
     for _ in range(rounds):
         fill_nearest(z, centers, block, labels, squared)
         sums[:], members[:] = 0.0, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from models.customers.row import (
     UNSUBSCRIBES,
 )
 from models.definitions.document import Definitions
-from models.engine import Engine, judge_of
+from models.engine import NOBODY, Engine, judge_of
 from models.events import ATTRIBUTES_MAX, EVENT, PROFILE
 from stream.backtest.change_log import ChangeLog
 from stream.backtest.fitted import Fitted, Shape
@@ -91,6 +91,15 @@ class Customers:
         return int((self.first_ms > 0).sum())
 
 
+class Sample(NamedTuple):
+    """What the trainer is told of one partition at a time."""
+
+    vectors: NDArray[np.float64]  # [n, features]
+    amounts: NDArray[np.float64]  # [n, 3], as Engine.sample gives them
+    slots: NDArray[np.int64]  # [n], whose they are
+    left: NDArray[np.int64]  # slots of those who left since the last sample: they are to be forgotten
+
+
 @dataclass(slots=True)
 class Ended:
     """What one partition came to; lists are by variant."""
@@ -128,6 +137,7 @@ class PartitionRun:
         self._places = [_places(options.shape, variant.definitions) for variant in options.variants]
         self._categories = [_category_places(options.shape, variant.definitions) for variant in options.variants]
         self._hits = np.zeros(0, np.int64)  # by slot
+        self._left = NOBODY  # slots of those who left since the last sample
         self._events = 0
         self._by_kind = np.zeros(4, np.int64)
 
@@ -173,19 +183,23 @@ class PartitionRun:
         """Look at everybody who is due by then."""
         for variant, engine in enumerate(self._engines):
             self._take(variant, engine.sweep(engine.table.due_slots(until_ms, len(engine.table)), until_ms), None)
+        left, *_ = [engine.left() for engine in self._engines]  # silence is the same for all variants
+        self._left = np.union1d(self._left, left)
 
     def look(self, at_ms: int) -> None:
         """Note what the months and weeks that are over have come to."""
         for looker in self._lookers:
             looker.look(self._engines[0].table.rows[: len(self._engines[0].table)], at_ms)
 
-    def sample(self, interval: int, at_ms: int, rotation: int, most: int) -> tuple[NDArray[np.float64], ...]:
-        """Vectors, amounts and slots of some customers: one in `rotation`, or fewer so that `most` suffice."""
+    def sample(self, interval: int, at_ms: int, rotation: int, most: int) -> Sample:
+        """Some customers: one in `rotation`, or fewer so that `most` suffice; and who has left."""
         engine = self._engines[0]
         stride = max(rotation, -(-len(engine.table) // most))
         slots = np.arange(interval % stride, len(engine.table), stride)
         here = slots[engine.table.rows["first_ms"][slots] > 0]
-        return (*engine.sample(here, at_ms), here)
+        vectors, amounts = engine.sample(here, at_ms)
+        left, self._left = self._left, NOBODY
+        return Sample(vectors, amounts, here, left)
 
     def adopt(self, snapshot: Snapshot, at_ms: int) -> None:
         """A new model comes into force for the variants that are trained: everybody is judged again."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from stream.backtest.crew import Crew
 from stream.backtest.directory import Directory
 from stream.backtest.fitted import Fitted
 from stream.backtest.fitting import Fitter
-from stream.backtest.partition_run import Customers
+from stream.backtest.partition_run import Customers, Sample
 from stream.codec.vectors import SLOT_BITS
 from stream.errors import SegstreamError
 
@@ -63,9 +63,11 @@ class Learning:
     schedule: Schedule
     snapshots: list[Snapshot] = field(default_factory=list)
     published_ms: int = 0
-    _waiting: deque[tuple[int, list[Future[Any]]]] = field(default_factory=deque)  # as many as a snapshot interval has
+    _waiting: deque[tuple[int, list[Future[Sample]]]] = field(
+        default_factory=deque
+    )  # as many as a snapshot interval has
 
-    def add(self, at_ms: int, samples: list[Future[Any]]) -> None:
+    def add(self, at_ms: int, samples: list[Future[Sample]]) -> None:
         """Take samples of all partitions; those that are there already are learned."""
         self._waiting.append((at_ms, samples))
         while self._waiting and all(one.done() for one in self._waiting[0][1]):
@@ -89,12 +91,14 @@ class Learning:
                 self.trainer.adopt(made)
         return made
 
-    def _learn(self, at_ms: int, samples: list[Future[Any]]) -> None:
+    def _learn(self, at_ms: int, samples: list[Future[Sample]]) -> None:
         for partition, sample in enumerate(samples):
-            vectors, amounts, slots = sample.result()
-            if len(vectors):
-                keys = slots + (partition << SLOT_BITS)
-                self.trainer.learn(vectors, amounts[:, 0], amounts[:, 1], amounts[:, 2], at_ms, keys)
+            found, base = sample.result(), partition << SLOT_BITS
+            for slot in found.left.tolist():
+                self.trainer.forget(base + slot)
+            if len(found.vectors):
+                recency_days, orders, spend = found.amounts.T
+                self.trainer.learn(found.vectors, recency_days, orders, spend, at_ms, found.slots + base)
         while self.trainer.learn_slice(self.trainer.pending):
             pass
 

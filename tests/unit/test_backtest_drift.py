@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
 
 import numpy as np
 
 from models.clusters.settings import TrainerSettings
 from models.customers.row import DAY_MS
+from models.engine import NOBODY
 from models.features.catalogue import CLUSTER_FEATURES
+from stream.backtest.partition_run import Sample
 from stream.backtest.play import Schedule, learning
 
 ROTATION, DAYS, SHIFT_DAY = 7, 45, 40
@@ -23,12 +24,12 @@ def test_a_change_in_the_same_customers_is_told_by_the_day() -> None:
     place = CLUSTER_FEATURES.index("log_order_intensity_90d")
     for day in range(DAYS):
         slots = np.arange(day % ROTATION, 700, ROTATION)
-        answers: list[Future[Any]] = []
+        answers: list[Future[Sample]] = []
         for partition in usual:
             vectors = partition[slots] + rng.normal(0.0, 0.05, (len(slots), len(CLUSTER_FEATURES)))
             vectors[:, place] += np.log(2.0) * (day >= SHIFT_DAY)
             answers.append(Future())
-            answers[-1].set_result((vectors, np.ones((len(slots), 3)), slots))
+            answers[-1].set_result(Sample(vectors, np.ones((len(slots), 3)), slots, NOBODY))
         learner.add(day * DAY_MS, answers)
     assert learner.snapshot(DAYS * DAY_MS) is not None
     (alarm,) = learner.trainer.drifts
