@@ -144,7 +144,7 @@ def test_kmeans_steps_are_those_of_river() -> None:
         river.centers[label].update(enumerate(center.prototype))
     learner.learn_many(z[WARMUP:])
     for vector in z[WARMUP:].tolist():
-        river.learn_predict_one(dict(enumerate(vector)))
+        river.learn_predict_one(dict(enumerate(vector)))  # type: ignore[no-untyped-call] # River
     assert [center.prototype for center in learner.centers()] == [
         tuple(river.centers[label][j] for j in range(4)) for label in range(3)
     ]

@@ -30,5 +30,5 @@ def test_compiled_distances_and_means_are_bit_for_bit_those_of_numpy(
     labels, squared = nearest(z, centers)
     assert labels.tolist() == expected.argmin(axis=1).tolist()
     assert squared.tobytes() == expected.min(axis=1).tobytes()
-    expected = [z[labels == k].mean(axis=0) if (labels == k).any() else centers[k] for k in range(prototypes)]
-    assert (settle(z, centers, 1) == np.array(expected)).all()
+    middle = [z[labels == k].mean(axis=0) if (labels == k).any() else centers[k] for k in range(prototypes)]
+    assert (settle(z, centers, 1) == np.array(middle)).all()
