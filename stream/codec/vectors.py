@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.features.catalogue import CLUSTER_FEATURES
 
 VECTORS_PER_RECORD = 4000  # 14 numbers of 8 bytes each: about 450 KB
+OFFSET_UNKNOWN = 2**62  # behind every entry of a journal: such a record always counts
 SLOT_BITS = 40  # of a key; the partition stands above them, and all is below 2**53, exact in a double
 
 
@@ -40,6 +41,7 @@ class Forget(Struct, array_like=True, tag="forget"):
 
     partition: int
     slot: int
+    offset: int = OFFSET_UNKNOWN  # of the entry after which they were gone; absent in records of older versions
 
     @property
     def key(self) -> int:
@@ -93,9 +95,9 @@ def decode(value: bytes) -> Vectors:
     return packed
 
 
-def encode_forget(partition: int, slot: int) -> bytes:
-    """Record value that takes a customer out of the reservoir."""
-    return msgspec.msgpack.encode(Forget(partition, slot))
+def encode_forget(partition: int, slot: int, offset: int) -> bytes:
+    """Record value that takes out of the reservoir whoever had the slot before this entry of the journal."""
+    return msgspec.msgpack.encode(Forget(partition, slot, offset))
 
 
 def decode_forget(value: bytes) -> Forget | None:

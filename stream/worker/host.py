@@ -350,7 +350,7 @@ class Host:
 
     async def _send_vectors(self, partition: int, offset: int, as_of_ms: int, outcome: Outcome) -> None:
         """First who left: their slots may be others' in the sample."""
-        values = [vectors.encode_forget(partition, slot) for slot in outcome.gone.tolist()]
+        values = [vectors.encode_forget(partition, slot, offset) for slot in outcome.gone.tolist()]
         if outcome.sample is not None:
             values += vectors.encode(partition, offset, as_of_ms, *outcome.sample)
         pending = await self._log.publish(VECTORS_TOPIC, 0, [(None, value) for value in values])

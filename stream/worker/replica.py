@@ -168,11 +168,11 @@ class Replica:
             slots = np.arange(entry.start, entry.end)
             changes = engine.sweep(slots[engine.table.names.occupied(slots)], engine.adoption.adopted_ms)
             self.cursor = entry.end
-            return self._outcome(first_seq, changes, None, None)
+            return self._outcome(first_seq, changes, None, before_ms)
         self.stream_ms = max(self.stream_ms, entry.stream_ms)
         if isinstance(entry, Tick):
             changes = engine.sweep(engine.table.due_slots(entry.stream_ms, entry.limit), entry.stream_ms)
-            return self._outcome(first_seq, changes, None, self._sample(before_ms))
+            return self._outcome(first_seq, changes, None, before_ms)
         for position in entry.positions:
             self.positions[position.kind] = position.end
         return self._batch(first_seq, entry, inputs, before_ms)
@@ -199,7 +199,7 @@ class Replica:
         changes = engine.apply(events, attributes)
         if not adopting:
             self.cursor = len(engine.table)  # who is new is judged by the rules in force
-        outcome = self._outcome(first_seq, changes, (joined, order), self._sample(before_ms))
+        outcome = self._outcome(first_seq, changes, (joined, order), before_ms)
         for kind, place, refusal in refused:
             record = inputs[kind].block.record(place)
             letter = encode_dead_letter(TOPICS[kind], self.partition, record, refusal)
@@ -278,11 +278,15 @@ class Replica:
         return values
 
     def _outcome(
-        self, first_seq: int, changes: NDArray[np.void], source: tuple[Joined, NDArray[np.int64]] | None, sample: Any
+        self,
+        first_seq: int,
+        changes: NDArray[np.void],
+        source: tuple[Joined, NDArray[np.int64]] | None,
+        before_ms: int,
     ) -> Outcome:
         engine = self.engine
         assert engine is not None  # noqa: S101 - as above
-        outcome = Outcome(first_seq, sample=sample)
+        outcome = Outcome(first_seq)
         if len(changes):
             ids = engine.table.names.packed(changes["slot"])
             values = self._written(changes, ids, source[0].source(source[1]) if source else NOWHERE)
@@ -291,8 +295,9 @@ class Replica:
             recent = changes["generation"] == engine.adoption.generation
             columns = (dimensions, changes["trigger"], changes["previous"], changes["segment"], recent)
             outcome.marks.extend(map(Mark, *(column.tolist() for column in columns)))
-        gone = engine.vacate()
-        return replace(outcome, gone=gone) if len(gone) else outcome
+        gone = engine.vacate()  # before the sample: nobody is learned who has left
+        sample = self._sample(before_ms)
+        return outcome if sample is None and not len(gone) else replace(outcome, sample=sample, gone=gone)
 
     def _written(self, changes: NDArray[np.void], ids: Packed, source: Source) -> list[bytes]:
         """The changes' record values, each in the names of the rules that judged it."""

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from models.clusters.snapshot import Snapshot, digest
 from stream.codec import model_events, training
@@ -31,6 +32,27 @@ TOPIC = "segment-vectors"
 PLACE = (TOPIC, 0)  # it has one partition
 EVENTS_TOPIC = "segment-model-events"
 POLL_MS = 200  # how long to wait for vectors
+
+
+def version_of(snapshot: Snapshot | None) -> int:
+    """Its version, below all when there is none."""
+    return snapshot.version if snapshot else -1
+
+
+class Child(Protocol):
+    """Who learns: asked in turn."""
+
+    async def ask(self, message: training.Message) -> training.Answer:
+        """Send a message and wait for its answer; raises LogUnavailableError when there will be none."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; what it had learned since the last snapshot is learned again from segment-vectors."""
+        ...
+
+
+# From the settings, the snapshot in force and the newest.
+StartChild = Callable[["Settings", Snapshot | None, Snapshot | None], Awaitable[Child]]
 
 
 class TrainerChild:
@@ -87,11 +109,19 @@ class TrainerChild:
 class TrainerService:
     """Has segment-vectors learned and publishes snapshots, lineage and drifts until cancelled."""
 
-    def __init__(self, settings: Settings, documents: Documents, metrics: Metrics, transactions: Transactions) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        documents: Documents,
+        metrics: Metrics,
+        transactions: Transactions,
+        start_child: StartChild = TrainerChild.start,
+    ) -> None:
         self._settings, self._documents, self._metrics = settings, documents, metrics
-        self._transactions = transactions
+        self._transactions, self._start_child = transactions, start_child
         self._seen: dict[tuple[int, int], int] = {}  # (partition, part) -> newest journal offset; bounded by both
-        self._child: TrainerChild | None = None
+        self._sampled: dict[int, int] = {}  # partition -> newest journal offset of a sample; bounded by the partitions
+        self._child: Child | None = None
         self._in_force: Snapshot | None = None  # as far as the child knows
         self._published_ms = 0
 
@@ -119,12 +149,14 @@ class TrainerService:
         self._metrics.trainer_lag_records.set(more)
 
     async def _take(self, record: Any) -> None:
-        forget = decode_forget(record.value)
+        value = record.value or b""
+        forget = decode_forget(value)
         if forget is not None:
-            await self._ask(training.Forget(forget.key))
+            if forget.offset > self._sampled.get(forget.partition, -1):  # else a recovery sent it again
+                await self._ask(training.Forget(forget.key))
             return
         try:
-            packed = decode(record.value or b"")
+            packed = decode(value)
         except BrokenVectorsError as error:
             logger.warning("%s offset %d is no sample: %s", TOPIC, record.offset, error)
             return
@@ -132,7 +164,8 @@ class TrainerService:
         if self._seen.get(key, -1) >= packed.offset:
             return  # a recovery sent it again
         self._seen[key] = packed.offset
-        await self._ask(training.Learn(record.value))
+        self._sampled[packed.partition] = packed.offset
+        await self._ask(training.Learn(value))
         if not self._published_ms:
             self._published_ms = packed.as_of_ms - self._settings.snapshot_interval_ms // 2  # the first comes sooner
         if packed.as_of_ms - self._published_ms >= self._settings.snapshot_interval_ms:
@@ -142,9 +175,10 @@ class TrainerService:
         """Ask the child, started when first needed; tell it of a held snapshot that was approved meanwhile."""
         snapshot = self._documents.snapshot
         if self._child is None:
-            self._child = await TrainerChild.start(self._settings, snapshot, self._documents.newest)
+            self._child = await self._start_child(self._settings, snapshot, self._documents.newest)
             self._in_force = snapshot
-        if snapshot is not None and snapshot != self._in_force and snapshot.held:
+        # Documents come a moment after they are published: until then they hold an older snapshot than the child has.
+        if snapshot is not None and snapshot.held and snapshot.version > version_of(self._in_force):
             self._in_force = snapshot
             await self._child.ask(training.Adopted(encode_snapshot(snapshot)))
         answer = await self._child.ask(message)
@@ -172,7 +206,7 @@ class TrainerService:
         self._metrics.snapshots.inc()
         if snapshot.held:
             self._metrics.snapshots_held.inc()
-            logger.warning("model %s would move too many: held until `segstream model approve`", name.decode())
+            logger.warning("model %s would move too many: held until `segstream personas --approve`", name.decode())
             return
         self._in_force = snapshot
         logger.info("model version %d published: %d clusters", snapshot.version, len(snapshot.clusters))

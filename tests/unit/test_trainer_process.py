@@ -80,7 +80,7 @@ def test_a_message_cut_short_or_too_long_is_none() -> None:
 
 def test_a_forget_record_names_the_customer_by_the_samples_key() -> None:
     """What takes a customer out has the key that the sample gave; a sample is no such record, and the other way."""
-    forget = decode_forget(encode_forget(2, 21))
+    forget = decode_forget(encode_forget(2, 21, 3))
     assert forget is not None
     keys = decode(sample(1)).keys()
     assert keys is not None
