@@ -102,6 +102,13 @@ def bare(settings: Settings, client_id: str) -> AIOKafkaClient:
     return AIOKafkaClient(**connection(settings, client_id))
 
 
+def writing(settings: Settings, client_id: str) -> AIOKafkaClient:
+    """Return the same for writes, whose answers may take as long as an acknowledgement."""
+    return AIOKafkaClient(
+        **connection(settings, client_id), request_timeout_ms=int(settings.ack_timeout_seconds * 1000)
+    )
+
+
 def admin(settings: Settings, *, client_id: str = "admin") -> AIOKafkaAdminClient:
     """Return a client that creates and describes topics."""
     return AIOKafkaAdminClient(**connection(settings, client_id))

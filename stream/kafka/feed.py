@@ -21,11 +21,11 @@ from aiokafka.errors import (
     UnsupportedCodecError,
     for_code,
 )
-from aiokafka.protocol.fetch import FetchRequest
 
 from stream.codec.block import Block, joined
 from stream.kafka import client
 from stream.kafka.record_batch import Aborted, aborted_of, unpack
+from stream.kafka.wire import Fetch
 
 if TYPE_CHECKING:
     from stream.settings import Settings
@@ -165,7 +165,7 @@ class Feed:
         by_topic: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for place, position in positions.items():
             by_topic[place.topic].append((place.partition, position, FETCH_PARTITION_BYTES))
-        request = FetchRequest(client.FETCH_WAIT_MS, 1, FETCH_MAX_BYTES, READ_COMMITTED, list(by_topic.items()))
+        request = Fetch(client.FETCH_WAIT_MS, FETCH_MAX_BYTES, READ_COMMITTED, list(by_topic.items()))
         try:
             response = await self._client.send(node, request)
         except KafkaError as error:
@@ -191,8 +191,11 @@ class Feed:
                 if code:
                     passing = f"{topic} [{partition}]: {error.__name__}"
                     continue
-                aborted = _aborted(response.API_VERSION, rest)
-                blocks, position = unpack(rest[-1] or b"", self._cursors[place].position, aborted)
+                position = self._cursors[place].position
+                if not rest[-1]:
+                    answer.parts[place] = Part(None, position, rest[0])
+                    continue
+                blocks, position = unpack(rest[-1], position, _aborted(response.API_VERSION, rest))
                 answer.parts[place] = Part(joined(blocks) if blocks else None, position, rest[0])
         return passing
 

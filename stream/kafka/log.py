@@ -1,4 +1,4 @@
-"""The worker's Log on Apache Kafka: one idempotent producer, readers of ranges, a transactional identity each."""
+"""The worker's Log on Apache Kafka: one producer, readers of ranges, a transactional identity each."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from stream.codec.block import Block
 from stream.errors import SegstreamError
 from stream.kafka import client
 from stream.kafka.feed import Feed, Place
+from stream.kafka.producer import Producer
 from stream.worker.log import FencedError, Keyed, LogUnavailableError, Several
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class KafkaLog:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer: AIOKafkaProducer = client.producer(settings)
+        self._producer = Producer(settings)
         self._timeout_s = settings.ack_timeout_seconds
         self._idle: list[RangeReader] = []
         self._block_readers: dict[Place, BlockReader] = {}
@@ -56,34 +57,13 @@ class KafkaLog:
     def _name(self, topic: str) -> str:
         return self._settings.prefix + topic
 
-    async def append(self, topic: str, partition: int, value: bytes) -> int:
-        """See Log.append."""
-        future = await self._producer.send(self._name(topic), value, partition=partition)
-        return int((await self._acked(future)).offset)
-
-    async def _acked(self, future: asyncio.Future[Any]) -> Any:
-        """The broker's answer; aiokafka itself retries for ever and may resolve without a valid offset."""
-        try:
-            answer = await asyncio.wait_for(asyncio.shield(future), self._timeout_s)
-        except TimeoutError:
-            raise LogUnavailableError(f"no acknowledgement within {self._timeout_s:g} s") from None
-        except KafkaError as error:
-            raise LogUnavailableError(f"a write failed: {error}") from error
-        if answer is None or answer.offset < 0:
-            raise LogUnavailableError("a write was acknowledged without an offset")
-        return answer
+    def append(self, topic: str, partition: int, value: bytes) -> Awaitable[int]:
+        """See Log.append. It is queued at once, not when it is awaited."""
+        return self._producer.append(topic, partition, value)
 
     async def publish(self, topic: str, partition: int, records: Sequence[Keyed]) -> Awaitable[int]:
         """See Log.publish."""
-        sent: Sent = []
-        await _Pile(self._producer, self._name(topic), partition, sent).take(records)
-        return self._last(sent)
-
-    async def _last(self, sent: list[tuple[asyncio.Future[Any], int]]) -> int:
-        end = -1
-        for future, count in sent:
-            end = (await self._acked(future)).offset + count
-        return end
+        return await self._producer.publish(topic, partition, records)
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, committed: bool

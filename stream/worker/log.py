@@ -37,7 +37,7 @@ class Transactions(Protocol):
 class Log(Protocol):
     """Topics of records. `topic` is the plain name; partitions are numbered."""
 
-    async def append(self, topic: str, partition: int, value: bytes) -> int:
+    def append(self, topic: str, partition: int, value: bytes) -> Awaitable[int]:
         """Append one record and return its offset; raises LogUnavailableError without an answer in time."""
         ...
 

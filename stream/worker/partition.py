@@ -59,8 +59,8 @@ class Debt:
 class Publication:
     """Changes on their way, of one entry."""
 
-    last: asyncio.Task[int]
-    dead: asyncio.Task[int] | None
+    last: asyncio.Future[int]
+    dead: asyncio.Future[int] | None
     outcome: Outcome
     oldest_timestamp_ms: int
     sent_s: float
@@ -101,8 +101,8 @@ class Partition:
         self._transactions: Transactions | None = None
         self._cycle = Cycle()
         self._draft: Draft | None = None
-        self._before_draft: list[asyncio.Task[int]] = []
-        self._dead_before_draft: list[asyncio.Task[int]] = []
+        self._before_draft: list[asyncio.Future[int]] = []
+        self._dead_before_draft: list[asyncio.Future[int]] = []
         self._changes_before_draft = 0
         self._committing: asyncio.Task[None] | None = None
         self.gate = asyncio.Semaphore(1)  # the host's, where partitions share one
