@@ -1,7 +1,7 @@
 """Nearest prototype over many vectors: the reservoir's view of a clustering (the kernel scores customers).
 
 Compiled, with the additions in numpy's own order: the same bits as the expressions of numpy that each stands for.
-Vectors are taken BLOCK at a time, feature by feature, so that a processor computes several of them at once.
+Vectors are taken BLOCK at a time, feature by feature.
 """
 
 from __future__ import annotations
@@ -17,27 +17,18 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 LANES = 8  # numpy adds up a row of at least so many numbers in so many sums of their own (pairwise_sum)
-BLOCK = 128  # vectors at a time: with twelve features and the lanes they lie in the nearest cache
+BLOCK = 128  # vectors at a time: what is computed with lies in the nearest cache
 
 
 @inlined
-def turned(z: Any, start: int, count: int, block: Any) -> None:
-    """Put vectors [start, start + count) into the block, feature by feature."""
-    for j in range(z.shape[1]):
-        row = block[LANES + 1 + j]
-        for b in range(count):
-            row[b] = z[start + b, j]
-
-
-@inlined
-def measured(block: Any, count: int, prototypes: Any, k: int) -> None:
-    """The squared distances of the block's vectors to prototypes[k], as numpy has `((z[i] - prototypes[k]) ** 2).sum()`
-    for each; they stand in block[LANES].
+def measured(columns: Any, start: int, count: int, prototypes: Any, k: int, block: Any) -> None:
+    """The squared distances of vectors [start, start + count) to prototypes[k], as numpy has
+    `((z[i] - prototypes[k]) ** 2).sum()` for each; they stand in block[LANES]. `columns` [F, n] are the vectors.
     """
-    width, total = prototypes.shape[1], block[LANES]
+    width, total = len(columns), block[LANES]
     whole = width - width % LANES
     for j in range(whole):
-        row, lane, p = block[LANES + 1 + j], block[j % LANES], prototypes[k, j]
+        row, lane, p = columns[j, start : start + count], block[j % LANES], prototypes[k, j]
         if j < LANES:
             for b in range(count):
                 lane[b] = (row[b] - p) * (row[b] - p)
@@ -51,31 +42,29 @@ def measured(block: Any, count: int, prototypes: Any, k: int) -> None:
                 (block[4, b] + block[5, b]) + (block[6, b] + block[7, b])
             )
     for j in range(whole, width):
-        row, p = block[LANES + 1 + j], prototypes[k, j]
+        row, p = columns[j, start : start + count], prototypes[k, j]
         for b in range(count):
             total[b] += (row[b] - p) * (row[b] - p)
 
 
 @kernel
-def _fill_distances(z: Any, prototypes: Any, block: Any, out: Any) -> None:
-    for start in range(0, len(z), BLOCK):
-        count = min(BLOCK, len(z) - start)
-        turned(z, start, count, block)
+def _fill_distances(columns: Any, prototypes: Any, block: Any, out: Any) -> None:
+    for start in range(0, len(out), BLOCK):
+        count = min(BLOCK, len(out) - start)
         for k in range(len(prototypes)):
-            measured(block, count, prototypes, k)
+            measured(columns, start, count, prototypes, k, block)
             for b in range(count):
                 out[start + b, k] = block[LANES, b]
 
 
 @kernel
-def fill_nearest(z: Any, prototypes: Any, block: Any, labels: Any, squared: Any) -> None:
+def fill_nearest(columns: Any, prototypes: Any, block: Any, labels: Any, squared: Any) -> None:
     """The position of the nearest prototype of each vector and its squared distance."""
-    for start in range(0, len(z), BLOCK):
-        count = min(BLOCK, len(z) - start)
-        turned(z, start, count, block)
+    for start in range(0, len(labels), BLOCK):
+        count = min(BLOCK, len(labels) - start)
         label, least, total = labels[start : start + count], squared[start : start + count], block[LANES]
         for k in range(len(prototypes)):
-            measured(block, count, prototypes, k)
+            measured(columns, start, count, prototypes, k, block)
             for b in range(count):
                 less = k == 0 or total[b] < least[b]
                 least[b] = total[b] if less else least[b]
@@ -99,7 +88,7 @@ def fill_means(z: Any, labels: Any, counts: Any, out: Any) -> None:
 def distances_squared(z: Floats, prototypes: Floats) -> Floats:
     """Return squared Euclidean distances [n, k] of scaled vectors [n, F] to prototypes [k, F]."""
     out = np.empty((len(z), len(prototypes)))
-    _fill_distances(_rows(z), _rows(prototypes), room(z.shape[1]), out)
+    _fill_distances(columns(z), _rows(prototypes), room(), out)
     return out
 
 
@@ -108,13 +97,18 @@ def nearest(z: Floats, prototypes: Floats) -> tuple[Labels, Floats]:
     equals) and its squared distance.
     """
     labels, squared = np.empty(len(z), np.int64), np.empty(len(z))
-    fill_nearest(_rows(z), _rows(prototypes), room(z.shape[1]), labels, squared)
+    fill_nearest(columns(z), _rows(prototypes), room(), labels, squared)
     return labels, squared
 
 
-def room(features: int) -> Floats:
-    """What the kernels here compute in: the lanes, the sums, and a block of vectors of so many features."""
-    return np.empty((LANES + 1 + features, BLOCK))
+def columns(z: Floats) -> Floats:
+    """Vectors [n, F] as the kernels here take them: [F, n], so that a processor computes with several at once."""
+    return np.ascontiguousarray(z.T, dtype=np.float64)
+
+
+def room() -> Floats:
+    """What the kernels here compute in: the lanes and their sums, of a block of vectors."""
+    return np.empty((LANES + 1, BLOCK))
 
 
 def _rows(vectors: Floats) -> Floats:

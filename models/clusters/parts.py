@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -12,7 +13,7 @@ T = TypeVar("T")
 def plain(value: Any) -> Any:
     """Return dataclasses as dicts and tuples as lists; numbers keep the type that their field declares."""
     if is_dataclass(value) and not isinstance(value, type):
-        hints = get_type_hints(type(value))
+        hints = _hints(type(value))
         return {
             one.name: float(getattr(value, one.name)) if hints[one.name] is float else plain(getattr(value, one.name))
             for one in fields(value)
@@ -33,13 +34,18 @@ def _build(kind: Any, value: object, name: str) -> Any:
     if is_dataclass(kind):
         if not isinstance(value, Mapping):
             raise _wrong(name, "an object", value)
-        hints = get_type_hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]  # narrowed by is_dataclass: mypy doubts that classes are hashable
         for one in fields(kind):
             if one.name not in value:
                 raise ValueError(f"model snapshot: {name}.{one.name} is missing")
         found = {one.name: _build(hints[one.name], value[one.name], f"{name}.{one.name}") for one in fields(kind)}
         return kind(**found)  # type: ignore[operator] # as above
     return _scalar(kind, value, name)
+
+
+@cache  # of the few dataclasses that there are: each asking compiles every annotation anew
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def _scalar(kind: type, value: object, name: str) -> object:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.clusters.learner import Center
-from models.clusters.nearest import BLOCK, LANES, fill_means, fill_nearest, measured, nearest, room, turned
+from models.clusters.nearest import BLOCK, LANES, columns, fill_means, fill_nearest, measured, nearest, room
 from models.compiled import kernel
 
 Floats = npt.NDArray[np.float64]
@@ -60,8 +60,7 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
     before = rng.getstate()
     odds = np.array([[rng.random() for _ in range(DRAWS)] for _ in range(have, count)]).reshape(-1, DRAWS)
     squared = nearest(z, chosen[:have])[1]
-    scratch = np.empty((DRAWS + 1, len(z)))
-    found = int(_extend(np.ascontiguousarray(z), chosen, have, odds, squared, scratch, room(z.shape[1])))
+    found = int(_extend(columns(z), chosen, have, odds, squared, np.empty((DRAWS + 1, len(z))), room()))
     if found < len(odds):  # only so many were drawn
         rng.setstate(before)
         for _ in range(found * DRAWS):
@@ -71,59 +70,63 @@ def extend_centers(z: Floats, centers: Floats, count: int, rng: random.Random) -
 
 def settle(z: Floats, centers: Floats, rounds: int) -> Floats:
     """Return centers moved to the means of their members, at most so many rounds (Lloyd)."""
-    moved, table = np.array(centers, np.float64), np.ascontiguousarray(z)
+    moved = np.array(centers, np.float64)
     sums, members = np.empty_like(moved), np.empty(len(moved), np.int64)
     labels, squared = np.empty(len(z), np.int64), np.empty(len(z))
-    _settle(table, moved, rounds, sums, members, labels, squared, room(z.shape[1]))
+    _settle(np.ascontiguousarray(z), columns(z), moved, rounds, sums, members, labels, squared, room())
     return moved
 
 
 @kernel
-def _extend(z: Any, chosen: Any, have: int, odds: Any, squared: Any, scratch: Any, block: Any) -> int:
-    """Draw vectors into chosen[have:], the best of each row of odds; returns how many were to be had.
+def _extend(columns: Any, chosen: Any, have: int, odds: Any, squared: Any, scratch: Any, block: Any) -> int:
+    """Draw vectors of columns [F, n] into chosen[have:], the best of each row of odds; returns how many there were.
 
     `squared` [n] are the distances to the centers so far; `scratch` is [draws + 1, n].
     """
     total = scratch[len(scratch) - 1]
     for c in range(len(odds)):
-        add_up = 0.0
-        for i in range(len(z)):
-            add_up += squared[i]
-            total[i] = add_up
-        if not add_up > 0.0:
+        in_all = 0.0
+        for i in range(len(squared)):
+            in_all += squared[i]
+            total[i] = in_all
+        if not in_all > 0.0:
             return c  # every vector sits on a center already
-        best, least, best_row = 0, np.inf, 0
+        best, least, best_row, place = 0, np.inf, 0, have + c
         for d in range(odds.shape[1]):
-            row = min(np.searchsorted(total, odds[c, d] * add_up, side="right"), len(z) - 1)
-            left = _left(z, row, squared, scratch[d], block)
+            row = min(np.searchsorted(total, odds[c, d] * in_all, side="right"), len(squared) - 1)
+            for j in range(len(columns)):  # each draw in the place of the center: the best goes there again
+                chosen[place, j] = columns[j, row]
+            left = _left(columns, chosen, place, squared, scratch[d], block)
             if left < least:
                 best, least, best_row = d, left, row
-        for j in range(z.shape[1]):
-            chosen[have + c, j] = z[best_row, j]
-        for i in range(len(z)):
+        for j in range(len(columns)):
+            chosen[place, j] = columns[j, best_row]
+        for i in range(len(squared)):
             squared[i] = scratch[best, i]
     return len(odds)
 
 
 @kernel
-def _left(z: Any, row: int, squared: Any, left: Any, block: Any) -> float:
-    """What stays of the squared distances with a center at z[row], for each vector and in all."""
+def _left(columns: Any, centers: Any, k: int, squared: Any, left: Any, block: Any) -> float:
+    """What stays of the squared distances with centers[k] too, for each vector and in all."""
     in_all = 0.0
-    for start in range(0, len(z), BLOCK):
-        count = min(BLOCK, len(z) - start)
-        turned(z, start, count, block)
-        measured(block, count, z, row)
+    for start in range(0, len(squared), BLOCK):
+        count = min(BLOCK, len(squared) - start)
+        measured(columns, start, count, centers, k, block)
+        before, after, total = squared[start : start + count], left[start : start + count], block[LANES]
         for b in range(count):
-            left[start + b] = min(squared[start + b], block[LANES, b])
-    for i in range(len(z)):
-        in_all += left[i]
+            after[b] = min(before[b], total[b])
+        for b in range(count):
+            in_all += after[b]
     return in_all
 
 
 @kernel
-def _settle(z: Any, centers: Any, rounds: int, sums: Any, members: Any, labels: Any, squared: Any, block: Any) -> None:
+def _settle(
+    z: Any, columns: Any, centers: Any, rounds: int, sums: Any, members: Any, labels: Any, squared: Any, block: Any
+) -> None:
     for _ in range(rounds):
-        fill_nearest(z, centers, block, labels, squared)
+        fill_nearest(columns, centers, block, labels, squared)
         sums[:], members[:] = 0.0, 0
         fill_means(z, labels, members, sums)
         moved = False

@@ -21,12 +21,11 @@ from models.clusters.trainer import Trainer
 from models.clusters.training import warm
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.backtest.crew import Crew
-from stream.backtest.directory import Directory
 from stream.backtest.fitted import Fitted
 from stream.backtest.fitting import Fitter
 from stream.backtest.partition_run import Customers, Sample
+from stream.backtest.route import Route
 from stream.codec.vectors import SLOT_BITS
-from stream.errors import SegstreamError
 
 
 class Source(Protocol):
@@ -107,47 +106,6 @@ def learning(schedule: Schedule, settings: TrainerSettings) -> Learning:
     """A trainer that has seen nothing; what it computes with is compiled."""
     warm(settings)
     return Learning(Trainer(CLUSTER_FEATURES, settings), schedule)
-
-
-class Route:
-    """Which partition and slot a customer has: slots are given in order of first sight in time."""
-
-    def __init__(self, directory: Directory, customers_max: int) -> None:
-        self._directory = directory
-        self._customers_max = customers_max
-        self._slots = np.zeros(0, np.int64)
-        self._next = np.zeros(directory.partitions, np.int64)
-
-    def split(self, records: Fitted) -> Iterator[tuple[int, Fitted, NDArray[np.int64], list[str]]]:
-        """(partition, its records, their slots, ids of the new customers in slot order)."""
-        directory = self._directory
-        if len(self._slots) < len(directory):
-            more = np.full(max(len(directory), len(self._slots) * 3 // 2) - len(self._slots), -1, np.int64)
-            self._slots = np.concatenate([self._slots, more])
-        customers = records["customer"].astype(np.int64)
-        partitions = directory.partition_of[customers]
-        fresh = customers[self._slots[customers] < 0]
-        new: list[NDArray[np.int64]] = [fresh[:0]] * directory.partitions
-        if len(fresh):
-            codes, first = np.unique(fresh, return_index=True)
-            codes = codes[np.argsort(first)]  # in order of first sight
-            for partition in range(directory.partitions):
-                own = codes[directory.partition_of[codes] == partition]
-                self._slots[own] = self._next[partition] + np.arange(len(own))
-                self._next[partition] += len(own)
-                new[partition] = own
-            if self._next.max() > self._customers_max:
-                raise SegstreamError(
-                    f"a partition has more than {self._customers_max} customers",
-                    "raise SEGSTREAM_CUSTOMERS_MAX or --partitions",
-                )
-        slots = self._slots[customers]
-        for partition in range(directory.partitions):
-            rows = np.flatnonzero(partitions == partition) if directory.partitions > 1 else slice(None)
-            own_slots = slots[rows]
-            if len(own_slots):
-                ids = [directory.ids[code] for code in new[partition].tolist()]
-                yield partition, records[rows], own_slots, ids
 
 
 @dataclass(slots=True)

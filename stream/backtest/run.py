@@ -20,9 +20,10 @@ from stream.backtest.fitting import Fitter
 from stream.backtest.order import NotInOrderError, in_order, sorted_runs
 from stream.backtest.partition_run import Ended, Options, Variant
 from stream.backtest.periods import joined as periods_of
-from stream.backtest.play import Learning, Played, Route, Schedule, Source, joined, learning, play
+from stream.backtest.play import Learning, Played, Schedule, Source, joined, learning, play
 from stream.backtest.reading import FileSource
 from stream.backtest.result import Input, Outcome, Result, Speed
+from stream.backtest.route import Route
 from stream.backtest.tally import codes_of
 from stream.backtest.target import Target
 from stream.backtest.usage import Usage, usage

@@ -12,8 +12,9 @@ from stream.backtest.directory import Directory
 from stream.backtest.fitting import Fitter
 from stream.backtest.order import in_order
 from stream.backtest.partition_run import Customers, Options
-from stream.backtest.play import Route, learning, play
+from stream.backtest.play import learning, play
 from stream.backtest.reading import FileSource
+from stream.backtest.route import Route
 from stream.codec.vectors import SLOT_BITS
 from tests.unit.test_backtest import DAY_MS, NEWEST_MS, SCHEDULE, START_MS, TRAINER, jsonl, rows, task
 
