@@ -43,14 +43,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SegstreamError as error:
         _tell(error.message, error.advice, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a bare traceback
-        _tell(
-            f"unexpected {type(error).__name__}: {error}",
-            "this is a fault of segstream: run it again with --debug and report what it prints",
-            debug=debug,
-        )
+        known = _of_kafka(error) or _fault(error)
+        _tell(known.message, known.advice, debug=debug)
     else:
         return code if isinstance(code, int) else EXIT_CLEAN
     return EXIT_BROKEN
+
+
+def _of_kafka(error: Exception) -> SegstreamError | None:
+    """What to say of an error that Kafka caused; None for any other."""
+    if "aiokafka" not in sys.modules:  # nobody has asked Kafka anything: spare its import
+        return None
+    from stream.kafka.failures import of_kafka
+
+    return of_kafka(error)
+
+
+def _fault(error: Exception) -> SegstreamError:
+    return SegstreamError(
+        f"unexpected {type(error).__name__}: {error}",
+        "this is a fault of segstream: run it again with --debug and report what it prints",
+    )
 
 
 def _usage_message(error: TyperException) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
+import pwd
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +16,8 @@ from stream.cli.verify import Partition, chosen_partitions
 from stream.settings import Settings, help_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from stream.worker.repair import Plan
 
 app = typer.Typer()
@@ -65,16 +67,34 @@ def recover(
     from stream.worker.repair import Choices, repair
 
     choices = Choices(new_engine, skip_missing, start or "")
-    who = f"{getpass.getuser()}@{os.uname().nodename}"
-    plans = asyncio.run(
-        repair(settings, chosen, choices, write=yes, worker=who, reason=reason, wall_ms=clock.wall_ms())
-    )
-    if as_json:
-        typer.echo(json.dumps({"partitions": [_values(plan, done=yes) for plan in plans]}))
-    else:
-        typer.echo("\n".join(line for plan in plans for line in _lines(plan, done=yes)))
-    if any(plan.problem is not None or (plan.decided and not yes) for plan in plans):
+    who = f"{name_of(os.getuid())}@{os.uname().nodename}"
+    plans = repair(settings, chosen, choices, write=yes, worker=who, reason=reason, wall_ms=clock.wall_ms())
+    if asyncio.run(_told(plans, done=yes, as_json=as_json)):
         raise typer.Exit(1)
+
+
+def name_of(uid: int) -> str:
+    """Whose uid it is, for the record; in a container it may be nobody's."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"
+
+
+async def _told(plans: AsyncIterator[Plan], *, done: bool, as_json: bool) -> bool:
+    """Print each plan when it is done, as JSON all that were; returns whether a partition still needs a decision."""
+    values, needed = [], False
+    try:
+        async for plan in plans:
+            needed |= plan.problem is not None or (plan.decided and not done)
+            if as_json:
+                values.append(_values(plan, done=done))
+            else:
+                typer.echo("\n".join(_lines(plan, done=done)))
+    finally:
+        if as_json:
+            typer.echo(json.dumps({"partitions": values}))
+    return needed
 
 
 def _values(plan: Plan, *, done: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Every function must be called while an event loop runs; the client is returned u
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stream.settings import Settings
 
 Isolation = Literal["read_committed", "read_uncommitted"]
+C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer)
 
 BATCH_SIZE_BYTES = 512 * 1024  # one request's worth of a partition: larger no longer gains, and stays below a fetch
 CHECKPOINT_BATCH_BYTES = 2 * 1024 * 1024  # a request waits for the one before, under full load for long: so few
@@ -123,6 +124,21 @@ def _producing(settings: Settings) -> dict[str, Any]:
         "max_request_size": REQUEST_SIZE_MAX_BYTES,
         "request_timeout_ms": int(settings.ack_timeout_seconds * 1000),
     }
+
+
+async def started(settings: Settings, made: C) -> C:
+    """Connect a client and return it.
+
+    Raises
+    ------
+    SegstreamError : no broker takes us; the client is stopped again.
+    """
+    try:
+        await made.start()
+    except KafkaError as error:
+        await made.stop()
+        raise await unreachable(settings, error) from error
+    return made
 
 
 async def unreachable(settings: Settings, error: BaseException) -> SegstreamError:

@@ -15,8 +15,8 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced, UnknownTopicOrPartitionError
 
 from stream.codec.block import Block
-from stream.errors import SegstreamError
 from stream.kafka import client
+from stream.kafka.failures import absent, partitions_there, unreadable
 from stream.kafka.feed import Feed, Place
 from stream.kafka.producer import Producer
 from stream.worker.log import FencedError, Keyed, LogUnavailableError, Several
@@ -42,10 +42,11 @@ class KafkaLog:
         self._block_readers: dict[Place, BlockReader] = {}
         self._askers: dict[bool, AIOKafkaConsumer] = {}
         self._asking = asyncio.Lock()
+        self._partitions: dict[str, int] = {}  # of the topics that are there, by name
 
     async def start(self) -> None:
-        """Connect."""
-        await self._producer.start()
+        """Connect; raises SegstreamError when no broker takes us."""
+        await client.started(self._settings, self._producer)
 
     async def stop(self) -> None:
         """Disconnect, within the ack timeout."""
@@ -72,7 +73,7 @@ class KafkaLog:
         if start >= end:
             return
         reader = await self._reader_at(topic, partition, start, committed=committed)
-        async with _closing_what_fails(reader, f"{topic} [{partition}]", start):
+        async with _closing_what_fails(reader, topic, partition, start):
             while (records := await reader.next(end)) is not None:
                 if records:
                     yield records
@@ -87,7 +88,7 @@ class KafkaLog:
         place = (topic, partition)
         reader = self._block_readers.pop(place, None) or await BlockReader.started(self._settings, place)
         reader.seek(start)
-        async with _closing_what_fails(reader, f"{topic} [{partition}]", start):
+        async with _closing_what_fails(reader, topic, partition, start):
             async for block in reader.until(end):
                 yield block
         self._block_readers[place] = reader  # one for each input of each partition
@@ -113,28 +114,42 @@ class KafkaLog:
             await block_reader.close()
 
     async def bounds(self, topic: str, partition: int, *, committed: bool) -> tuple[int, int]:
-        """See Log.bounds."""
+        """See Log.bounds. Raises SegstreamError when there is no such place, or no broker answers."""
         place = TopicPartition(self._name(topic), partition)
+        await self._look_for(place)
         asker = await self._asker(committed=committed)
-        first = await asker.beginning_offsets([place])
-        last = await asker.end_offsets([place])
+        try:
+            first = await asker.beginning_offsets([place])
+            last = await asker.end_offsets([place])
+        except KafkaError as error:
+            raise await client.unreachable(self._settings, error) from error
         return first[place], last[place]
+
+    async def _look_for(self, place: TopicPartition) -> None:
+        """Raise SegstreamError for a place that is not there: asked of it, the driver waits 40 s and says nothing."""
+        async with self._asking:
+            if place.partition >= self._partitions.get(place.topic, 0):
+                self._partitions = await partitions_there(self._settings)
+        if place.partition >= (count := self._partitions.get(place.topic, 0)):
+            raise absent(place.topic, place.partition, count)
 
     async def _asker(self, *, committed: bool) -> AIOKafkaConsumer:
         """A consumer that only asks for offsets; kept, since the first question about a topic takes 0.1 s."""
         async with self._asking:
             asker = self._askers.get(committed)
             if asker is None:
-                asker = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
-                await asker.start()
-                self._askers[committed] = asker
+                made = client.reader(self._settings, "read_committed" if committed else "read_uncommitted")
+                asker = self._askers[committed] = await client.started(self._settings, made)
             return asker
 
     async def transactions(self, identity: str, partition: int) -> KafkaTransactions:
         """See Log.transactions."""
         identity = f"{self._settings.prefix}{identity}"
         producer = client.transactional_producer(self._settings, identity)
-        await asyncio.wait_for(producer.start(), self._timeout_s)
+        try:
+            await asyncio.wait_for(client.started(self._settings, producer), self._timeout_s)
+        except TimeoutError:
+            raise LogUnavailableError(f"no identity for transactions within {self._timeout_s:g} s") from None
         return KafkaTransactions(producer, self._settings, partition)
 
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:
@@ -157,13 +172,14 @@ class RangeReader:
         self.place = place
         topic, partition, committed = place
         self._tp = TopicPartition(topic, partition)
+        self._settings = settings
         self._consumer = client.reader(settings, "read_committed" if committed else "read_uncommitted")
         self._left: list[Any] = []
         self._next = 0
 
     async def start(self, start: int) -> None:
         """Connect and stand at `start`."""
-        await self._consumer.start()
+        await client.started(self._settings, self._consumer)
         self._consumer.assign([self._tp])
         self._consumer.seek(self._tp, start)
         self._next = start
@@ -198,17 +214,16 @@ _offset = attrgetter("offset")
 
 
 @asynccontextmanager
-async def _closing_what_fails(reader: RangeReader | BlockReader, place: str, start: int) -> AsyncIterator[None]:
+async def _closing_what_fails(
+    reader: RangeReader | BlockReader, topic: str, partition: int, start: int
+) -> AsyncIterator[None]:
     """Close a reader whose range was not read to its end; a broker's error says what to do."""
     try:
         yield
     except BaseException as error:
         await reader.close()
         if isinstance(error, KafkaError):
-            raise SegstreamError(
-                f"{place} cannot be read from offset {start}: {type(error).__name__}",
-                "the records are gone or the broker is: see docs/operations.md, 'source records are gone'",
-            ) from error
+            raise unreadable(topic, partition, start, error) from error
         raise
 
 

@@ -35,7 +35,7 @@ from stream.worker.sources import Lost, mended_positions, surviving_inputs
 from stream.worker.verification import documents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from stream.settings import Settings
     from stream.worker.markers import Marked
@@ -236,6 +236,16 @@ class Repair:
         names = {one.name: judge.segment_name(d, codes[d]) for d, one in enumerate(judge.definitions.dimensions)}
         return names.get(dimension), iso(int(row.decided_ms))
 
+    async def win(self, worker: str, cluster: str, group: str, reason: str, wall_ms: int) -> None:
+        """As `carry_out`; raises SegstreamError when a worker takes the partition meanwhile."""
+        try:
+            await self.carry_out(worker, cluster, group, reason, wall_ms)
+        except FencedError:
+            raise SegstreamError(
+                f"a worker took partition {self.plan.partition} meanwhile, and wins",
+                "stop all workers and run this again; partitions that were told before are done",
+            ) from None
+
     async def carry_out(self, worker: str, cluster: str, group: str, reason: str, wall_ms: int) -> None:
         """Steps 1 to 5; raises FencedError when a worker takes the partition meanwhile."""
         partition, log = self.plan.partition, self._log
@@ -312,23 +322,24 @@ async def repair(
     worker: str,
     reason: str,
     wall_ms: int,
-) -> list[Plan]:
-    """Plan, and with `write` carry out, what each partition needs. A partition that a worker recovers is left alone.
+) -> AsyncIterator[Plan]:
+    """Plan, and with `write` carry out, what each partition needs; each is told as soon as it is done.
+
+    A partition that a worker recovers is left alone.
 
     Raises
     ------
-    SegstreamError : workers are running.
+    SegstreamError : workers are running, or one took a partition meanwhile; what was told before is done.
     """
-    if write and (count := await members(settings)):
-        raise SegstreamError(
-            f"the group {settings.group} has {count} members: workers are running",
-            "stop them all, wait for the session timeout if one was killed, and run this again",
-        )
     log = KafkaLog(settings)
     await log.start()
-    plans = []
     try:
-        documents = (await documents_of(log, settings)).get
+        documents = (await documents_of(log, settings)).get  # says so when there are no topics
+        if write and (count := await members(settings)):
+            raise SegstreamError(
+                f"the group {settings.group} has {count} members: workers are running",
+                "stop them all, wait for the session timeout if one was killed, and run this again",
+            )
         for partition in partitions:
             _, end = await log.bounds(JOURNAL, partition, committed=False)
             one = Repair(log, partition, rule_of(settings), documents, partition_of, Choices())
@@ -336,12 +347,11 @@ async def repair(
             if choices.names and (one.plan.problem is not None or choices.start):
                 one = Repair(log, partition, rule_of(settings), documents, partition_of, choices)
                 if write:
-                    await one.carry_out(worker, settings.brokers, settings.group, reason, wall_ms)
+                    await one.win(worker, settings.brokers, settings.group, reason, wall_ms)
                 else:
                     await one.prepare(end)
                 one.plan.decided = True
-            plans.append(one.plan)
+            yield one.plan
             await log.forget_readers()
     finally:
         await log.stop()
-    return plans
