@@ -107,7 +107,7 @@ def test_who_is_not_let_in_is_told_why(
         changed = {"brokers": doors.door("SAFE").replace("127.0.0.1", changed["brokers"])}
     settings = safe(doors, client_files)
     settings = Settings(**{name: getattr(settings, name) for name in settings.shown()} | changed)
-    for attempt in (topic_admin.create(settings), goes_round_of(settings), following(settings)):
+    for attempt in (topic_admin.create(settings), goes_round_of(settings), following(settings), asking(settings)):
         told = ended(refused(attempt))
         assert cause in told.message
         assert advice in told.advice
@@ -135,6 +135,15 @@ async def following(settings: Settings) -> None:
         await follower.start()
     finally:
         await follower.stop()
+
+
+async def asking(settings: Settings) -> None:
+    """A log that is asked, as by commands that only read; they do not start its producer."""
+    log = KafkaLog(settings)
+    try:
+        await log.bounds("clicks", 0, committed=True)
+    finally:
+        await log.stop()
 
 
 def test_a_plain_client_is_not_let_in_by_a_door_with_tls(doors: SecuredBroker) -> None:
