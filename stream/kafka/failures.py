@@ -14,13 +14,13 @@ from stream.worker.log import FencedError, LogUnavailableError
 if TYPE_CHECKING:
     from stream.settings import Settings
 
-PAGES: Final = {
-    **dict.fromkeys(TOPICS, "source records are gone"),
-    "segment-journal": "journal has a hole",
-    "segment-state": "a checkpoint cannot be read",
-    "segment-definitions": "a document is missing",
-    "segment-models": "a document is missing",
-}  # headings of docs/operations.md for a topic whose records are gone
+GONE: Final = {
+    **dict.fromkeys(TOPICS, "the records are gone: see docs/operations.md, 'source records are gone'"),
+    "segment-journal": "entries are gone: see docs/operations.md, 'journal has a hole'",
+    "segment-state": "rows or markers are gone: see docs/operations.md, 'a checkpoint cannot be read'",
+    "segment-definitions": "documents are gone: see docs/operations.md, 'a document is missing'",
+    "segment-models": "documents are gone: see docs/operations.md, 'a document is missing'",
+}  # what to do where records of a topic are gone
 SILENT: Final = "see docs/operations.md, 'a broker does not answer'"
 
 
@@ -57,10 +57,10 @@ def absent(name: str, partition: int, partitions: int) -> SegstreamError:
 
 def unreadable(topic: str, partition: int, start: int, error: KafkaError) -> SegstreamError:
     """What to say of a range that cannot be read; `topic` is without the prefix."""
-    gone = isinstance(error, OffsetOutOfRangeError) and topic in PAGES
+    gone = isinstance(error, OffsetOutOfRangeError) and topic in GONE
     return SegstreamError(
         f"{topic} [{partition}] cannot be read from offset {start}: {type(error).__name__}",
-        f"the records are gone: see docs/operations.md, '{PAGES[topic]}'" if gone else SILENT,
+        GONE[topic] if gone else SILENT,
     )
 
 

@@ -15,7 +15,7 @@ from aiokafka.protocol.admin import DescribeGroupsResponse_v3
 from stream.cli import main
 from stream.cli.recover import _told, name_of
 from stream.errors import SegstreamError
-from stream.kafka.failures import PAGES, of_kafka, unreadable
+from stream.kafka.failures import GONE, of_kafka, unreadable
 from stream.kafka.groups import counted
 from stream.worker.log import FencedError, LogUnavailableError
 from stream.worker.repair import Plan
@@ -60,7 +60,7 @@ def test_a_fault_stays_a_fault() -> None:
     assert of_kafka(ValueError("ours")) is None
 
 
-@pytest.mark.parametrize("topic", [*PAGES, "segment-changes"])
+@pytest.mark.parametrize("topic", [*GONE, "segment-changes"])
 def test_the_advice_for_what_cannot_be_read_is_a_heading_of_its_topic(topic: str) -> None:
     """Records that are gone and a broker that is gone lead to different pages, and both exist."""
     gone, silent = (unreadable(topic, 2, 3, error).advice for error in (OffsetOutOfRangeError(), KafkaError()))
