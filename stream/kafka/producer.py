@@ -203,7 +203,9 @@ class Producer:
             for topic in {place.topic for place in places}:
                 await self._client.add_topic(topic)
             return all(self._leader(place) != NOBODY for place in places)
-        batches = {place: self._queues[place][0] for place in places}
+        batches = {place: self._queues[place][0] for place in places if place in self._queues}  # others moved meanwhile
+        if not batches:
+            return True
         by_topic: dict[str, list[tuple[int, bytes | bytearray]]] = defaultdict(list)
         for place, batch in batches.items():
             by_topic[place.topic].append((place.partition, batch.content))
@@ -221,10 +223,10 @@ class Producer:
 
     def _settle(self, place: TopicPartition, batch: Batch, error: type[KafkaError], offset: int) -> bool:
         """Take in what became of a batch; False when it must be sent again."""
-        if self._failed is not None:
-            return True
+        queue = self._queues.get(place)
+        if queue is None or queue[0] is not batch:
+            return True  # all failed, or the partition moved and its next leader has answered before this one
         if error is NoError and offset >= 0:
-            queue = self._queues[place]
             queue.popleft()
             if not queue:
                 del self._queues[place]

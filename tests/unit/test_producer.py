@@ -20,6 +20,7 @@ from stream.kafka.wire import Produce, Produced
 from stream.settings import Settings
 from stream.worker.log import LogUnavailableError
 
+TURNS_SECONDS_MAX = 20.0  # nothing here waits for time: longer is for ever
 OK, REFUSED, LOST, UNHEARD, FATAL = "ok", "refused", "lost", "unheard", "fatal"
 
 
@@ -96,6 +97,29 @@ class Broker:
         return 0, self.last[place][1]
 
 
+class Moving(Broker):
+    """Two brokers with the same logs; the first may leave a request unanswered and lose its leadership meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.leader = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.taken = asyncio.Event()
+
+    def leader_for_partition(self, place: TopicPartition) -> int | None:
+        """Whoever leads now."""
+        return None if super().leader_for_partition(place) is None else self.leader
+
+    async def send(self, node: int, request: Any) -> Any:
+        """What the first took is replicated before it answers."""
+        answer = await super().send(node, request)
+        if node == 0 and not self.answers.is_set():
+            self.taken.set()
+            await self.answers.wait()
+        return answer
+
+
 def started(broker: Broker, seconds: float = 30.0) -> Producer:
     """A producer on it; call in a running loop."""
     return Producer(Settings(ack_timeout_seconds=seconds), lambda *_: broker)
@@ -144,6 +168,30 @@ def test_what_is_queued_together_leaves_together() -> None:
         return broker.sizes
 
     assert asyncio.run(run()) == [1, 4, 2]
+
+
+def test_a_leader_that_moves_under_a_request_costs_no_write() -> None:
+    """The next leader is asked again before the first has answered; the late answer settles nothing a second time."""
+
+    async def run() -> tuple[list[int], list[bytes]]:
+        broker = Moving()
+        producer = started(broker)
+        await producer.start()
+        offsets = [await producer.append("t", 0, b"0")]
+        broker.answers.clear()
+        slow = producer.append("t", 0, b"1")
+        await broker.taken.wait()
+        broker.leader = 1
+        next_one = producer.append("t", 0, b"2")
+        offsets.append(await slow)
+        broker.answers.set()
+        offsets.append(await next_one)
+        offsets.append(await producer.append("t", 0, b"3"))
+        await producer.stop()
+        return offsets, broker.logs[TopicPartition("t", 0)]
+
+    found = asyncio.run(asyncio.wait_for(run(), TURNS_SECONDS_MAX))
+    assert found == ([0, 1, 2, 3], [b"0", b"1", b"2", b"3"])
 
 
 def test_many_records_wait_for_room_and_keep_their_order() -> None:
