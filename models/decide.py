@@ -6,11 +6,22 @@ from typing import Any
 
 from models.changes import REASONS_MAX, SILENCE
 from models.clusters.assign import nearest, place_of
-from models.compiled import inlined, kernel
+from models.compiled import inlined, kernel, stand_apart
 from models.customers.answers import answer_at, put_answer, since_at
-from models.customers.places import put
-from models.customers.row import DIMENSIONS_MAX, LEFT, NEVER_MS, REVIEW
-from models.definitions.evaluate import answer, due_ms, held_until, holds, judge, tell
+from models.customers.places import number, put
+from models.customers.row import LEFT, NEVER_MS, REVIEW
+from models.definitions.evaluate import (
+    LATER,
+    NEAR,
+    answer,
+    earliest_deadline,
+    held_until,
+    holds,
+    judge_dimension,
+    read_decaying,
+    tell,
+)
+from models.definitions.stirring import BY_CLICK, BY_TIME, EVERYTHING
 from models.explain import explain_cluster, explain_rules
 from models.forecast import forecast, leaves_ms
 from models.workspace import DECISIONS, DEPARTURES, HELD, SEQ, SUPPRESSED
@@ -29,6 +40,7 @@ def decide(
     event: int,
     trigger: int,
     look: bool,  # noqa: FBT001 - whether the cluster is looked at too
+    stirred: int,
     rules: Any,
     work: Any,
     changes: Any,
@@ -38,14 +50,20 @@ def decide(
     """Judge a row at `now`, write its changes from `filled` on, and return the new count.
 
     `before` is the row as it was decided last (the row itself when nothing but time has passed), `model_before` the
-    model that it was decided by.
+    model that it was decided by. `stirred` says what may have moved since, in bits of definitions/stirring.py: a
+    dimension that this leaves alone would be given the answer that it has.
     """
     plan, model = rules.plan, rules.model[0]
     counters[DECISIONS] += 1
-    judge(row, now, plan, model, work.values, work.truth)
+    read_decaying(row, now, plan, model, work.values)
+    for d in range(len(plan.dimensions)):
+        if plan.dimensions[d].stirred_by & stirred:
+            judge_dimension(row, now, plan, model, d, 1, work.values, work.truth)
     first = filled
     for i in range(len(plan.dimensions)):
         d = plan.dimensions[i].turn
+        if not plan.dimensions[d].stirred_by & stirred:
+            continue
         current = answer_at(row, plan.dimensions[d].place)
         if plan.dimensions[d].is_cluster:
             if not look:
@@ -63,8 +81,6 @@ def decide(
         if new == current:
             counters[HELD] += _is_held(plan, d, current, confidence, work)
             continue
-        if filled == first:
-            judge(before, before.decided_ms, plan, model_before, work.values_before, work.truth_before)
         change = changes[filled]
         filled += 1
         _open(change, row, slot, d, current, new, now, occurred_ms, event, trigger, counters)
@@ -72,9 +88,17 @@ def decide(
         if plan.dimensions[d].is_cluster:
             explain_cluster(change, before, model, work)
         else:
+            judge_dimension(before, before.decided_ms, plan, model_before, d, 0, work.values_before, work.truth_before)
             explain_rules(change, plan, work)
             tell(plan, d, new, work.values, work.truth)
-    _settle_changes(row, now, look, rules, work, changes, first, filled)
+    row.decided_ms = now
+    if look:
+        put(row, REVIEW, 0)
+        for d in range(len(plan.dimensions)):
+            if plan.dimensions[d].is_cluster and model.cluster_count > 0:
+                put(row, REVIEW, now + plan.dimensions[d].review_ms)
+    if filled > first:
+        _settle_changes(row, now, rules, work, changes, first, filled)
     return filled
 
 
@@ -136,44 +160,47 @@ def _open(
 
 
 @kernel
-def _settle_changes(
-    row: Any,
-    now: int,
-    look: bool,  # noqa: FBT001 - as decide
-    rules: Any,
-    work: Any,
-    changes: Any,
-    first: int,
-    filled: int,
-) -> None:
+def _settle_changes(row: Any, now: int, rules: Any, work: Any, changes: Any, first: int, filled: int) -> None:
     """Write the answers into the row, then look ahead from the new state."""
-    plan, model = rules.plan, rules.model[0]
-    row.decided_ms = now
+    stand_apart()
     for i in range(first, filled):
-        put_answer(row, plan.dimensions[changes[i].dimension].place, changes[i].segment, now)
-    if look:
-        put(row, REVIEW, 0)
-        for d in range(len(plan.dimensions)):
-            if plan.dimensions[d].is_cluster and model.cluster_count > 0:
-                put(row, REVIEW, now + plan.dimensions[d].review_ms)
+        put_answer(row, rules.plan.dimensions[changes[i].dimension].place, changes[i].segment, now)
     for i in range(first, filled):
         until, following = forecast(row, now, changes[i].dimension, rules, work)
         changes[i].valid_until_ms = until
         changes[i].next_segment = following
 
 
-@kernel
-def next_look(row: Any, now: int, rules: Any, values: Any) -> int:
-    """The row's due time after a decision at `now` (`values`): deadlines, review, ends of dwell and cooldown."""
+@inlined
+def stirred_in_silence(calm_ms: int, now: int) -> int:
+    """What may have moved at a due time when nothing happened."""
+    return BY_TIME if calm_ms > now else EVERYTHING
+
+
+@inlined
+def next_look(row: Any, now: int, calm: Any, slot: int, stirred: int, rules: Any, values: Any) -> int:
+    """The row's due time after a decision at `now`: deadlines, review, ends of dwell and cooldown.
+
+    `values` are those of the decision, `calm` the deadlines that clicks leave alone, by slot: they are found anew only
+    if something else was `stirred`.
+    """
     plan = rules.plan
-    earliest = due_ms(row, now, plan, rules.model[0], values)
+    for part in (LATER, NEAR):
+        if part == NEAR or stirred & ~(BY_CLICK | BY_TIME):
+            found = earliest_deadline(row, now, plan, rules.model[0], values, part)
+            if part == LATER:
+                calm[slot] = found
+    earliest = min(found, calm[slot])
+    review = number(row, REVIEW)
+    if review > now:
+        earliest = min(earliest, review)
     for d in range(len(plan.dimensions)):
-        place = plan.dimensions[d].place
-        if place < DIMENSIONS_MAX and not plan.dimensions[d].is_cluster:
+        if plan.dimensions[d].waits:
+            place = plan.dimensions[d].place
             ends = held_until(plan, d, answer_at(row, place), since_at(row, place))
             if ends > now:
                 earliest = min(earliest, ends)
-    return min(earliest, leaves_ms(row, rules.retention_ms))
+    return min(earliest, leaves_ms(row, rules.retention_ms))  # type: ignore[no-any-return]  # a cell of a numpy array
 
 
 @kernel
@@ -187,11 +214,14 @@ def end(
 
 
 @kernel
-def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, filled: int, counters: Any) -> int:
+def leave(
+    rows: Any, calm: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, filled: int, counters: Any
+) -> int:
     """A customer was silent for too long: write a last change for every segment and empty the row; returns as decide.
 
     The row keeps its generation: whoever comes into it is judged by the rules in force.
     """
+    stand_apart()
     row = rows[slot]
     now = max(due, row.decided_ms)  # a retention that was shortened may end in the past
     for d in range(len(rules.plan.dimensions)):
@@ -206,6 +236,7 @@ def leave(rows: Any, slot: int, due: int, rules: Any, work: Any, changes: Any, f
     generation = row.generation
     rows[slot] = work.empty[0]
     rows[slot].generation = generation
+    calm[slot] = 0
     counters[DEPARTURES] += 1
     work.departed[0] += 1
     work.departed[work.departed[0]] = slot

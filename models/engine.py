@@ -130,7 +130,7 @@ class Engine:
         table = self.table
         while True:
             done, filled = kernel(
-                table.kernel_rows, table.due_ms, table.dirty, subject, done, argument,
+                table.kernel_rows, table.due_ms, table.calm_ms, table.dirty, subject, done, argument,
                 self.judge.rules, self.older.rules, self.adoption, self._work, self._changes, self.counters,
             )  # fmt: skip
             if filled:

@@ -40,14 +40,14 @@ def forecast(row: Any, now: int, d: int, rules: Any, work: Any) -> tuple[int, in
         return _forecast_chain(row, now, d, leaves, rules, work)
     dwell_ends = held_until(plan, d, current, since_at(row, place))
     t = now
-    judge_dimension(row, t, plan, model, d, work.values_ahead, work.truth_ahead)
+    judge_dimension(row, t, plan, model, d, 0, work.values_ahead, work.truth_ahead)
     for _ in range(STEPS_MAX):
         at = _within_calendar(dimension_deadline(row, t, plan, model, d, work.values_ahead))
         if dwell_ends > t:
             at = min(at, dwell_ends)
         if at >= leaves:
             return leaves, UNKNOWN
-        judge_dimension(row, at, plan, model, d, work.values_ahead, work.truth_ahead)
+        judge_dimension(row, at, plan, model, d, 0, work.values_ahead, work.truth_ahead)
         new = answer(plan, d, current, work.truth_ahead, work.stack)
         if new != current and at >= dwell_ends:
             return at, new
@@ -67,7 +67,7 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
         place = plan.dimensions[j].place
         codes[j] = answer_at(row, place)
         held[j] = held_until(plan, j, answer_at(row, place), since_at(row, place))
-        judge_dimension(row, now, plan, model, j, work.values_ahead, work.truth_ahead)
+        judge_dimension(row, now, plan, model, j, 0, work.values_ahead, work.truth_ahead)
     t = now
     for _ in range(STEPS_MAX):
         at = r.NEVER_MS
@@ -80,7 +80,7 @@ def _forecast_chain(row: Any, now: int, d: int, leaves: int, rules: Any, work: A
         if at >= leaves:
             return leaves, UNKNOWN
         for i in range(first, last):
-            judge_dimension(row, at, plan, model, plan.used[i], work.values_ahead, work.truth_ahead)
+            judge_dimension(row, at, plan, model, plan.used[i], 0, work.values_ahead, work.truth_ahead)
         for i in range(first, last):
             tell(plan, plan.used[i], int(codes[plan.used[i]]), work.values_ahead, work.truth_ahead)
         for i in range(first, last):

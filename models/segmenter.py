@@ -1,7 +1,7 @@
 """step and sweep: the two doors through which every event and every passing of time enters the core.
 
 Worker, recovery, replay, verification and backtest call these and nothing else. Both take and leave the same
-state: rows, their due times, and the running counters.
+state: rows, their due times, and the running counters. `calm` (customers/table.py) saves time and decides nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from models.changes import EVENT_TRIGGER, LATE, SILENCE
-from models.compiled import inlined, kernel, prefetch
+from models.compiled import inlined, kernel, prefetch, stand_apart
 from models.customers import row as r
 from models.customers.accumulate import accumulate, is_duplicate
 from models.customers.answers import answer_at, no_answers, put_answer, since_at
 from models.customers.places import number, put
-from models.decide import LOOK, decide, end, leave, next_look
+from models.decide import LOOK, decide, end, leave, next_look, stirred_in_silence
+from models.definitions.stirring import EVERYTHING
 from models.events import ATTRIBUTES_MAX
 from models.forecast import leaves_ms
 from models.workspace import DUPLICATES, LATE_EVENTS
@@ -29,6 +30,7 @@ AHEAD = 8  # rows that are fetched from memory while one is worked on: it takes 
 def step(
     rows: Any,
     due: Any,
+    calm: Any,
     dirty: Any,
     events: Any,
     start: int,
@@ -49,12 +51,17 @@ def step(
     """
     filled: int = np.int64(0)  # type: ignore[assignment]  # to numba a bare 0 is a type, compiled for once more
     for i in range(start, len(events)):
-        prefetch(rows, events[min(i + AHEAD, len(events) - 1)].slot)
+        ahead = events[min(i + AHEAD, len(events) - 1)].slot
+        prefetch(rows, ahead)
+        prefetch(due, ahead)
+        prefetch(calm, ahead)
         event = events[i]
         slot = event.slot
         row = rows[slot]
         dirty[slot] = True
-        filled, whole = touch(rows, due, slot, event.ts_ms, rules, older, adoption, work, changes, filled, counters)
+        filled, whole = touch(
+            rows, due, calm, slot, event.ts_ms, rules, older, adoption, work, changes, filled, counters
+        )
         if not whole or filled + len(rules.plan.dimensions) > len(changes):
             return i, filled
         if is_duplicate(row, event.id_hash):
@@ -63,8 +70,9 @@ def step(
         work.previous[0] = row
         accumulate(row, event, attributes)
         trigger, now = EVENT_TRIGGER, event.ts_ms
+        stirred = 1 << event.kind if calm[slot] > now else EVERYTHING
         if event.ts_ms < row.decided_ms:
-            trigger, now = LATE, row.decided_ms
+            trigger, now, stirred = LATE, row.decided_ms, EVERYTHING
             counters[LATE_EVENTS] += 1
         before = work.previous[0]
         filled = decide(
@@ -77,13 +85,14 @@ def step(
             i,
             trigger,
             LOOK,
+            stirred,
             rules,
             work,
             changes,
             filled,
             counters,
         )
-        due[slot] = next_look(row, now, rules, work.values)
+        due[slot] = next_look(row, now, calm, slot, stirred, rules, work.values)
     return len(events), filled
 
 
@@ -91,6 +100,7 @@ def step(
 def sweep(
     rows: Any,
     due: Any,
+    calm: Any,
     dirty: Any,
     slots: Any,
     start: int,
@@ -108,7 +118,7 @@ def sweep(
         prefetch(rows, slots[min(i + AHEAD, len(slots) - 1)])
         slot = slots[i]
         dirty[slot] = True
-        filled, whole = touch(rows, due, slot, until_ms, rules, older, adoption, work, changes, filled, counters)
+        filled, whole = touch(rows, due, calm, slot, until_ms, rules, older, adoption, work, changes, filled, counters)
         if not whole:
             return i, filled
     return len(slots), filled
@@ -118,6 +128,7 @@ def sweep(
 def touch(
     rows: Any,
     due: Any,
+    calm: Any,
     slot: int,
     until_ms: int,
     rules: Any,
@@ -137,21 +148,46 @@ def touch(
     if row.generation != adoption.generation and row.first_ms == 0:  # in this order: a row's two ends are far apart
         row.generation = adoption.generation
     if row.generation != adoption.generation:
-        filled, whole = _settle(rows, due, slot, adoption.adopted_ms, older, work, changes, filled, counters)
-        if not whole or filled + len(rules.plan.dimensions) + len(adoption.removed) > len(changes):
+        filled, whole = _bring_over(rows, due, calm, slot, rules, older, adoption, work, changes, filled, counters)
+        if not whole:
             return filled, False
-        if row.first_ms == 0:  # left before the adoption
-            row.generation = adoption.generation
-            return filled, True
-        now = max(row.decided_ms, adoption.adopted_ms)
-        filled = _change_over(row, due, slot, now, rules, older, adoption, work, changes, filled, counters)
-    return _settle(rows, due, slot, until_ms, rules, work, changes, filled, counters)
+    if due[slot] > until_ms:
+        return filled, True
+    return _settle(rows, due, calm, slot, until_ms, rules, work, changes, filled, counters)
+
+
+@kernel
+def _bring_over(
+    rows: Any,
+    due: Any,
+    calm: Any,
+    slot: int,
+    rules: Any,
+    older: Any,
+    adoption: Any,
+    work: Any,
+    changes: Any,
+    filled: int,
+    counters: Any,
+) -> tuple[int, bool]:
+    """Bring one row of the generation before to the present one; returns as touch."""
+    stand_apart()
+    row = rows[slot]
+    filled, whole = _settle(rows, due, calm, slot, adoption.adopted_ms, older, work, changes, filled, counters)
+    if not whole or filled + len(rules.plan.dimensions) + len(adoption.removed) > len(changes):
+        return filled, False
+    if row.first_ms == 0:  # left before the adoption
+        row.generation = adoption.generation
+        return filled, True
+    now = max(row.decided_ms, adoption.adopted_ms)
+    return _change_over(row, due, calm, slot, now, rules, older, adoption, work, changes, filled, counters), True
 
 
 @kernel
 def _settle(
     rows: Any,
     due: Any,
+    calm: Any,
     slot: int,
     until_ms: int,
     rules: Any,
@@ -167,18 +203,21 @@ def _settle(
             return filled, False
         at = due[slot]
         if at >= leaves_ms(row, rules.retention_ms):
-            filled = leave(rows, slot, at, rules, work, changes, filled, counters)
+            filled = leave(rows, calm, slot, at, rules, work, changes, filled, counters)
             due[slot] = r.NEVER_MS
             break
         trigger: int = np.int64(SILENCE)  # type: ignore[assignment]  # as in `step`
-        filled = _decide_again(row, due, slot, at, rules.model[0], trigger, rules, work, changes, filled, counters)
+        filled = _decide_again(
+            row, due, calm, slot, at, rules.model[0], trigger, rules, work, changes, filled, counters
+        )
     return filled, True
 
 
-@kernel
+@inlined
 def _decide_again(
     row: Any,
     due: Any,
+    calm: Any,
     slot: int,
     now: int,
     model_before: Any,
@@ -189,10 +228,13 @@ def _decide_again(
     filled: int,
     counters: Any,
 ) -> int:
-    """Decide where no event came, and when to look next: apart from `step`, so that `decide` is compiled twice only."""
+    """Decide where no event came, and when to look next: apart from `step`."""
     look = trigger != SILENCE or 0 < number(row, r.REVIEW) <= now
-    filled = decide(row, row, model_before, slot, now, now, -1, trigger, look, rules, work, changes, filled, counters)
-    due[slot] = next_look(row, now, rules, work.values)
+    stirred = stirred_in_silence(calm[slot], now) if trigger == SILENCE else EVERYTHING
+    filled = decide(
+        row, row, model_before, slot, now, now, -1, trigger, look, stirred, rules, work, changes, filled, counters
+    )
+    due[slot] = next_look(row, now, calm, slot, stirred, rules, work.values)
     return filled
 
 
@@ -200,6 +242,7 @@ def _decide_again(
 def _change_over(
     row: Any,
     due: Any,
+    calm: Any,
     slot: int,
     now: int,
     rules: Any,
@@ -224,7 +267,7 @@ def _change_over(
             filled += 1
     first = filled
     filled = _decide_again(
-        row, due, slot, now, older.model[0], adoption.trigger, rules, work, changes, filled, counters
+        row, due, calm, slot, now, older.model[0], adoption.trigger, rules, work, changes, filled, counters
     )
     for i in range(first, filled):
         if changes[i].previous == r.GONE:

@@ -69,6 +69,7 @@ class Trial:
         table.rows[:1] = self._row
         table.rows["generation"][0] = 0
         table.due_ms[0] = NEVER_MS
+        table.calm_ms[0] = 0
         events = np.zeros(times, EVENT)
         events["kind"], events["action"], events["attributes"] = deed.kind, deed.action, -1
         events["ts_ms"] = self._now + np.arange(1, times + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.compiled import inlined, kernel
+from models.compiled import inlined, kernel, stand_apart
 from models.features.compute import vector
 
 UNASSIGNED = 0  # the cluster code before there is a model
@@ -48,6 +48,7 @@ def nearest(row: Any, now: int, model: Any, margin: float, current: int, raw: An
     how much nearer the chosen prototype is than the best other one, 0 on the border; it is 0 when the margin
     alone holds. Beyond the cluster's reach a customer is unassigned, and one who is in it stays by the margin.
     """
+    stand_apart()
     vector(row, now, raw)
     if model.cluster_count == 0:
         return UNASSIGNED, NOBODY, 0.0

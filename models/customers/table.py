@@ -29,6 +29,9 @@ class Table:
     `rows`, `due_ms` and `dirty` are arrays the kernel writes, `kernel_rows` is the same memory for its calls; `pending`
     marks rows that a Copy has still to take. Room for all is reserved at once: the system gives memory to what is
     touched, so nothing is ever copied to grow.
+
+    `calm_ms` spares the kernel work and is no part of a row's state: before it waiting moves nothing but what clicks
+    move too; 0: not known, which is always true to say.
     """
 
     def __init__(self, customers_max: int) -> None:
@@ -38,6 +41,7 @@ class Table:
         self.rows: Any = rows.view(np.recarray)
         self.kernel_rows = records(rows)
         self.due_ms: NDArray[np.int64] = np.zeros(customers_max, np.int64)  # written when a slot is given
+        self.calm_ms: NDArray[np.int64] = np.zeros(customers_max, np.int64)
         self.dirty: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
         self.pending: NDArray[np.bool_] = np.zeros(customers_max, np.bool_)
         self._copies: WeakSet[Copy] = WeakSet()  # who still needs to know the ids of the moment they began
@@ -123,6 +127,7 @@ class Table:
         places = slice(first, last + 1) if lies_together else slots  # copied as a whole: half the time
         whole(self.rows)[places] = whole(np.ascontiguousarray(rows))
         self.due_ms[places] = due_ms
+        self.calm_ms[places] = 0
         self.names.put(slots, ids if isinstance(ids, Packed) else pack(ids))
 
     def hasten(self, retention_ms: int) -> None:

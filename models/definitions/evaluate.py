@@ -9,35 +9,25 @@ from models.compiled import inlined, kernel
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
 from models.customers.places import number
-from models.definitions.compile import AND, NOT, OR, TRUE
+from models.definitions.compile import AND, DECAYING, NEAR_READINGS, NEAR_TERMS, NOT, OR, TRUE
 from models.exact_math import log2
 from models.features import catalogue as c
-from models.features.compute import kept_count, kept_ms, usual_gap_ms, value
+from models.features.compute import kept_count, kept_ms, since_ms, usual_gap_ms, value
 
 WAIT_MS_MAX = 4e15  # a hundred thousand years: not worth a deadline, and near the end of integer arithmetic
 # A trend is a ratio of two decayed sums: it decays by itself, with the difference of their rates.
 TREND_HALF_LIFE_MS = 1.0 / (1.0 / r.HALF_LIFE_MS[r.CLICKS_1D] - 1.0 / r.HALF_LIFE_MS[r.CLICKS_7D])
 GE, LE, EQ, NE, GT, LT, PRESENT = range(7)  # the order of language.OPS
+# For each of these, when it holds: three bits for less, equal, more.
+OUTCOMES = sum(holds << 3 * op for op, holds in enumerate((0b110, 0b011, 0b010, 0b101, 0b100, 0b001, 0b111)))
+NEAR, LATER = range(2)  # deadlines that are asked for at every decision, and the others
 
 
 @inlined
 def compare(x: float, op: int, threshold: float) -> bool:
     """Whether `x op threshold` holds; an absent attribute (NaN) satisfies nothing, not even !=."""
-    if math.isnan(x):
-        return False
-    if op == GE:
-        return x >= threshold
-    if op == LE:
-        return x <= threshold
-    if op == EQ:
-        return x == threshold
-    if op == NE:
-        return x != threshold
-    if op == GT:
-        return x > threshold
-    if op == LT:
-        return x < threshold
-    return True
+    outcome = int(x < threshold) | (int(x == threshold) << 1) | (int(x > threshold) << 2)  # a jump costs more
+    return (OUTCOMES >> (3 * op)) & outcome != 0
 
 
 @kernel
@@ -51,15 +41,26 @@ def judge(row: Any, now: int, plan: Any, model: Any, values: Any, truth: Any) ->
         truth[k] = compare(values[term.reading], term.op, term.threshold)
 
 
-@kernel
-def judge_dimension(row: Any, now: int, plan: Any, model: Any, d: int, values: Any, truth: Any) -> None:
-    """As judge, for one dimension."""
+@inlined
+def read_decaying(row: Any, now: int, plan: Any, model: Any, values: Any) -> None:
+    """Read what decays at `now` into values."""
+    for k in range(plan.used[DECAYING]):
+        reading = plan.readings[k]
+        values[k] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
+
+
+@inlined
+def judge_dimension(row: Any, now: int, plan: Any, model: Any, d: int, first: int, values: Any, truth: Any) -> None:
+    """As judge, for one dimension; `first` 1: what decays has been read."""
+    span = plan.dimensions[d].readings
+    for i in range(span[first], span[2]):
+        k = plan.used[i]
+        reading = plan.readings[k]
+        values[k] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
     used = plan.dimensions[d].terms
     for i in range(used[0], used[1]):
         k = plan.used[i]
         term = plan.terms[k]
-        reading = plan.readings[term.reading]
-        values[term.reading] = value(row, now, reading.kind, reading.source, reading.window_ms, model)
         truth[k] = compare(values[term.reading], term.op, term.threshold)
 
 
@@ -110,6 +111,8 @@ def held_until(plan: Any, d: int, code: int, since_ms: int) -> int:
 @inlined
 def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
     """The segment's code (1 the first, 0 none): the first that can be entered or, if current, kept."""
+    if plan.dimensions[d].has_masks:
+        return _answer_by_masks(plan, d, current, truth)
     span = plan.dimensions[d].segments
     for s in range(span[0], span[1]):
         code = s - span[0] + 1
@@ -120,22 +123,37 @@ def answer(plan: Any, d: int, current: int, truth: Any, stack: Any) -> int:
 
 
 @inlined
-def deadline(row: Any, now: int, plan: Any, k: int, values: Any, model: Any) -> int:
+def _answer_by_masks(plan: Any, d: int, current: int, truth: Any) -> int:
+    """As answer, of a dimension with masks: a clause holds if the bits it cares for are those it wants."""
+    used, span = plan.dimensions[d].terms, plan.dimensions[d].segments
+    word = 0
+    for i in range(used[0], used[1]):
+        word |= int(truth[plan.used[i]]) << (i - used[0])
+    for s in range(span[0], span[1]):
+        code = s - span[0] + 1
+        clauses = plan.segments[s].stays if code == current else plan.segments[s].enters
+        for i in range(clauses[0], clauses[1], 2):
+            if word & plan.used[i] == plan.used[i + 1]:
+                return code  # type: ignore[no-any-return]  # an integer, which numpy does not promise
+    return 0
+
+
+@inlined
+def _deadline(row: Any, now: int, plan: Any, k: int, values: Any) -> int:
     """A lower bound, later than `now`, of when waiting alone could flip term k; NEVER_MS if it cannot.
 
-    `values` are the readings at `now`.
+    `values` has the readings at `now` that decay.
     """
     term = plan.terms[k]
     reading = plan.readings[term.reading]
     if reading.kind == c.SINCE:
-        return _since_deadline(now, values[term.reading], term)
-    if reading.kind == c.DECAYED:
-        return _decay_deadline(now, values[term.reading], HALF_LIFE_MS[reading.source], term.threshold)
-    if reading.kind == c.TREND:
-        return _decay_deadline(now, values[term.reading], TREND_HALF_LIFE_MS, term.threshold)
+        anchor = since_ms(row, reading.source)
+        age = float(c.ABSENT_MS) if anchor == 0 else float(max(now - anchor, 0))
+        return _since_deadline(now, age, term)
     if reading.kind == c.PACE:
         return _pace_deadline(row, now, term.threshold)
-    return _reading_deadline(row, now, reading, model)
+    half_life_ms = HALF_LIFE_MS[reading.source] if reading.kind == c.DECAYED else TREND_HALF_LIFE_MS
+    return _decay_deadline(now, values[term.reading], half_life_ms, term.threshold)
 
 
 @inlined
@@ -191,25 +209,26 @@ def _reading_deadline(row: Any, now: int, reading: Any, model: Any) -> int:
     return earliest
 
 
-@kernel
+@inlined
 def dimension_deadline(row: Any, now: int, plan: Any, model: Any, d: int, values: Any) -> int:
     """The earliest deadline of the terms of one dimension."""
-    used = plan.dimensions[d].terms
+    span, used = plan.dimensions[d].readings, plan.dimensions[d].terms
     earliest = r.NEVER_MS
+    for i in range(span[0], span[2]):
+        earliest = min(earliest, _reading_deadline(row, now, plan.readings[plan.used[i]], model))
     for i in range(used[0], used[1]):
-        earliest = min(earliest, deadline(row, now, plan, plan.used[i], values, model))
+        kind = plan.readings[plan.terms[plan.used[i]].reading].kind
+        if kind == c.SINCE or kind == c.DECAYED or kind == c.TREND or kind == c.PACE:  # noqa: PLR1714 - as above
+            earliest = min(earliest, _deadline(row, now, plan, plan.used[i], values))
     return earliest
 
 
 @inlined
-def due_ms(row: Any, now: int, plan: Any, model: Any, values: Any) -> int:
-    """When this row must be looked at again if nothing happens: terms' deadlines and the cluster's review."""
-    review = number(row, r.REVIEW)
-    earliest = review if review > now else r.NEVER_MS
-    for k in range(len(plan.readings)):
-        earliest = min(earliest, _reading_deadline(row, now, plan.readings[k], model))
-    for k in range(len(plan.terms)):
-        kind = plan.readings[plan.terms[k].reading].kind
-        if kind == c.SINCE or kind == c.DECAYED or kind == c.TREND or kind == c.PACE:  # noqa: PLR1714 - as above
-            earliest = min(earliest, deadline(row, now, plan, k, values, model))
+def earliest_deadline(row: Any, now: int, plan: Any, model: Any, values: Any, part: int) -> int:
+    """The earliest deadline of all terms of a part: NEAR or LATER."""
+    earliest = r.NEVER_MS
+    for i in range(plan.used[NEAR_READINGS + part], plan.used[NEAR_READINGS + part + 1]):
+        earliest = min(earliest, _reading_deadline(row, now, plan.readings[plan.used[i]], model))
+    for i in range(plan.used[NEAR_TERMS + part], plan.used[NEAR_TERMS + part + 1]):
+        earliest = min(earliest, _deadline(row, now, plan, plan.used[i], values))
     return earliest

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from models.compiled import inlined, kernel
+from models.compiled import inlined, kernel, stand_apart
 from models.customers import row as r
 from models.customers.accumulate import HALF_LIFE_MS
 from models.customers.answers import answer_at
 from models.customers.places import number
 from models.events import MINOR_PER_MAJOR
-from models.exact_math import exp2, log1p
+from models.exact_math import exp2, log1p_each
 from models.features import catalogue as c
 
 KEPT_BEFORE = 3.0  # orders without a refund that everybody is taken to have had: one refund of one order says little
@@ -50,9 +50,10 @@ def decayed(row: Any, j: int, now: int) -> float:
     return row.decayed[j] * exp2((row.landmark_ms - now) / HALF_LIFE_MS[j])  # type: ignore[no-any-return]  # as above
 
 
-@inlined
+@kernel
 def value(row: Any, now: int, kind: int, source: int, window_ms: int, model: Any) -> float:
     """A feature's value in native units (ms, cents, counts); finite, except an absent attribute: NaN."""
+    stand_apart()
     if kind == c.SINCE:
         anchor = since_ms(row, source)
         return float(c.ABSENT_MS) if anchor == 0 else float(max(now - anchor, 0))
@@ -170,15 +171,17 @@ def _ratio(row: Any, source: int) -> float:
 @inlined
 def vector(row: Any, now: int, out: Any) -> None:
     """Fill out[0:11] with CLUSTER_FEATURES at `now`; all finite."""
-    out[0] = log1p(_days_capped(now, number(row, r.LAST_ORDER)))
-    out[1] = log1p(float(row.count[r.ORDERS]))
-    out[2] = log1p(max(_money(row, c.SPEND_NET), 0.0) / MINOR_PER_MAJOR)
-    out[3] = log1p(_money(row, c.AVERAGE_ORDER) / MINOR_PER_MAJOR)
-    out[4] = log1p(decayed(row, r.CLICKS_7D, now))
-    out[5] = log1p(decayed(row, r.ORDERS_90D, now))
-    out[6] = log1p(decayed(row, r.ENGAGED_30D, now))
+    out[0] = _days_capped(now, number(row, r.LAST_ORDER))
+    out[1] = float(row.count[r.ORDERS])
+    out[2] = max(_money(row, c.SPEND_NET), 0.0) / MINOR_PER_MAJOR
+    out[3] = _money(row, c.AVERAGE_ORDER) / MINOR_PER_MAJOR
+    out[4] = decayed(row, r.CLICKS_7D, now)
+    out[5] = decayed(row, r.ORDERS_90D, now)
+    out[6] = decayed(row, r.ENGAGED_30D, now)
+    out[7] = _days_capped(now, number(row, r.LAST_CLICK))
+    log1p_each(out, 8)
+    out[8] = out[7]
     out[7] = min(_ratio(row, c.OPEN_RATE), 1.0)
-    out[8] = log1p(_days_capped(now, number(row, r.LAST_CLICK)))
     out[9] = min(_ratio(row, c.CART_RATE), 1.0)
     out[10] = min(float(row.count[r.REFUNDS]) / (float(row.count[r.ORDERS]) + KEPT_BEFORE), 1.0)
 

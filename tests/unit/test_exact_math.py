@@ -6,9 +6,10 @@ import math
 import random
 from decimal import Decimal, getcontext
 
+import numpy as np
 import pytest
 
-from models.exact_math import exp2, log1p, log2
+from models.exact_math import exp2, log1p, log1p_each, log2
 
 getcontext().prec = 40  # digits: twenty more than a double has
 LN2 = Decimal(2).ln()
@@ -80,3 +81,13 @@ def test_log1p_is_within_its_error(most: float) -> None:
         exact = (1 + Decimal(x)).ln()
         assert abs(Decimal(log1p(x)) - exact) <= Decimal("1e-15") * max(exact, Decimal(1)), x
     assert log1p(0.0) == 0.0
+
+
+@pytest.mark.parametrize("decades", [1.0, 6.0, 300.0])
+def test_logarithms_at_once_are_the_same(decades: float) -> None:
+    """log1p_each has the bits of log1p, of small numbers and large."""
+    values = [0.0, 1.0, *(10.0 ** DRAWS.uniform(-decades, decades) for _ in range(502))]
+    found = np.array(values)
+    for first in range(0, len(values), 8):
+        log1p_each(found[first : first + 8], 8)
+    assert found.tolist() == [log1p(x) for x in values]
