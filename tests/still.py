@@ -171,9 +171,11 @@ def send(log: StillLog, events: Iterable[tuple[str, Mapping[str, Any]]], path: s
         log.shelf(topic).put(str(payload["customer_id"]).encode(), plain_json.encode(payload))
 
 
-async def claimed(log: Any, settings: Settings, clock: StillClock, make: type[Partition] = Partition) -> Partition:
+async def claimed(
+    log: Any, settings: Settings, clock: StillClock, make: type[Partition] = Partition, observer: Any = None
+) -> Partition:
     """A new owner of partition 0 that has recovered."""
-    observer: Any = Silent()
+    observer = observer or Silent()
     typed: Log = log
     documents = await documents_of(typed, settings)
     partition = make(0, settings, typed, clock, documents, observer, rule_of(settings), lambda *_: 0)

@@ -17,6 +17,7 @@ from models.clusters.nearest import distances_squared, nearest
 from models.clusters.panel import Panel
 from models.clusters.personas import personas
 from models.clusters.preview import ids_of, preview
+from models.clusters.pulse import Pulse
 from models.clusters.quantiles import cut_points
 from models.clusters.registry import NUMBERED
 from models.clusters.scaling import Scaling, translate
@@ -128,6 +129,16 @@ class Trainer:
         if keys is not None:
             self._look(known, table, as_of_ms)
 
+    def pulse(self, as_of_ms: int, partition: int, pulse: Pulse) -> None:
+        """Take in how everybody of a partition stands at the end of a day. Raises ValueError, with nothing taken in,
+        for another number of features or numbers that are not finite.
+        """
+        for means in (pulse.means, pulse.older_means):
+            if means.shape != (len(self.features),) or not np.isfinite(means).all():
+                msg = f"trainer: expected the means of {len(self.features)} features, found {means}"
+                raise ValueError(msg)
+        self._heed(self._watch.pulse(as_of_ms, partition, pulse))
+
     def forget(self, key: int) -> bool:
         """Take a customer out of reservoir and panel; whether there was anything of them. What a learner has learned
         of one vector in thousands cannot be told apart any more.
@@ -205,7 +216,10 @@ class Trainer:
                 distances_squared(scaling.apply(met.after), table),
             )
             self._calibration.add(*places)
-        alarm = self._watch.watch(as_of_ms, met.before, met.after, places, ids)
+        self._heed(self._watch.watch(as_of_ms, met.before, met.after, places, ids))
+
+    def _heed(self, alarm: Drift | None) -> None:
+        """Forget faster for a while, and let the next snapshot move."""
         if alarm is not None:
             self.drifts = [*self.drifts, alarm][-DRIFTS_MAX:]
             self._drifted = True

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clusters.pulse import DAY_MS, Pulse, pulse_of, pulse_slots
 from models.clusters.snapshot import Snapshot
 from models.customers.places import numbers
 from models.customers.row import (
@@ -200,6 +201,14 @@ class PartitionRun:
         vectors, amounts = engine.sample(here, at_ms)
         left, self._left = self._left, NOBODY
         return Sample(vectors, amounts, here, left)
+
+    def pulse(self, at_ms: int) -> Pulse:
+        """How everybody stands when the day of `at_ms` begins."""
+        engine = self._engines[0]
+        slots, stride = pulse_slots(len(engine.table))
+        first_ms = engine.table.rows["first_ms"][slots]
+        here = first_ms > 0
+        return pulse_of(engine.sample(slots[here], at_ms)[0], first_ms[here], at_ms // DAY_MS, stride)
 
     def adopt(self, snapshot: Snapshot, at_ms: int) -> None:
         """A new model comes into force for the variants that are trained: everybody is judged again."""

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clusters.pulse import DAY_MS, Pulse
 from models.clusters.settings import TrainerSettings
 from models.clusters.snapshot import Snapshot
 from models.clusters.trainer import Trainer
@@ -54,6 +55,9 @@ class Schedule:
     vectors_per_interval: int  # of all partitions together
 
 
+Asked = tuple[int, Sequence[Future[Sample]], Sequence[Future[Pulse]]]  # at_ms, samples and pulses of all partitions
+
+
 @dataclass(slots=True)
 class Learning:
     """The trainer inline: samples in, a snapshot when one is due."""
@@ -62,15 +66,19 @@ class Learning:
     schedule: Schedule
     snapshots: list[Snapshot] = field(default_factory=list)
     published_ms: int = 0
-    _waiting: deque[tuple[int, list[Future[Sample]]]] = field(
-        default_factory=deque
-    )  # as many as a snapshot interval has
+    _waiting: deque[Asked] = field(default_factory=deque)  # as many as a snapshot interval has
+    _day: int = -1  # of the newest pulses
 
-    def add(self, at_ms: int, samples: list[Future[Sample]]) -> None:
-        """Take samples of all partitions; those that are there already are learned."""
-        self._waiting.append((at_ms, samples))
-        while self._waiting and all(one.done() for one in self._waiting[0][1]):
+    def add(self, at_ms: int, samples: Sequence[Future[Sample]], pulses: Sequence[Future[Pulse]] = ()) -> None:
+        """Take samples, and pulses, of all partitions; those that are there already are learned."""
+        self._waiting.append((at_ms, samples, pulses))
+        while self._waiting and all(one.done() for some in self._waiting[0][1:] for one in some):
             self._learn(*self._waiting.popleft())
+
+    def is_new_day(self, at_ms: int) -> bool:
+        """Whether the day's pulses have not been asked for yet."""
+        before, self._day = self._day, at_ms // DAY_MS
+        return before < self._day
 
     def due(self, at_ms: int) -> bool:
         """Whether a snapshot is due; the first comes sooner."""
@@ -90,7 +98,9 @@ class Learning:
                 self.trainer.adopt(made)
         return made
 
-    def _learn(self, at_ms: int, samples: list[Future[Sample]]) -> None:
+    def _learn(self, at_ms: int, samples: Sequence[Future[Sample]], pulses: Sequence[Future[Pulse]]) -> None:
+        for partition, pulse in enumerate(pulses):
+            self.trainer.pulse(at_ms, partition, pulse.result())
         for partition, sample in enumerate(samples):
             found, base = sample.result(), partition << SLOT_BITS
             for slot in found.left.tolist():
@@ -184,7 +194,8 @@ def _boundary(crew: Crew, learner: Learning | None, schedule: Schedule, at_ms: i
         return
     most = -(-schedule.vectors_per_interval // crew.partitions)
     interval = at_ms // schedule.sample_interval_ms
-    learner.add(at_ms, crew.ask("sample", interval, at_ms, schedule.sample_rotation, most))
+    samples = crew.ask("sample", interval, at_ms, schedule.sample_rotation, most)
+    learner.add(at_ms, samples, crew.ask("pulse", at_ms) if learner.is_new_day(at_ms) else ())
     if learner.due(at_ms) and (snapshot := learner.snapshot(at_ms)) is not None:
         for partition in range(crew.partitions):
             crew.tell(partition, "adopt", snapshot, at_ms)

@@ -35,6 +35,12 @@ class Forget(Struct, tag=True):
     key: int
 
 
+class Beat(Struct, tag=True):
+    """A pulse of segment-vectors, as it is."""
+
+    value: bytes
+
+
 class Publish(Struct, tag=True):
     """Give the next snapshot."""
 
@@ -63,7 +69,7 @@ class Answer(Struct):
     document: bytes | None = None
 
 
-Message = Begin | Learn | Forget | Publish | Adopted
+Message = Begin | Learn | Forget | Beat | Publish | Adopted
 _MESSAGES = msgspec.msgpack.Decoder(Message)
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from models.clusters.pulse import Pulse
 from models.features.catalogue import CLUSTER_FEATURES
 
 VECTORS_PER_RECORD = 4000  # 14 numbers of 8 bytes each: about 450 KB
@@ -49,7 +50,28 @@ class Forget(Struct, array_like=True, tag="forget"):
         return self.slot + (self.partition << SLOT_BITS)
 
 
+class PulseOf(Struct, array_like=True, tag="pulse"):
+    """How a partition's customers stand at the end of a day: see models.clusters.pulse."""
+
+    partition: int
+    offset: int  # of the entry of its journal that ended the day
+    as_of_ms: int
+    day: int
+    stride: int
+    known: int
+    means: list[float]
+    older: int
+    older_means: list[float]
+
+    @property
+    def pulse(self) -> Pulse:
+        """As the trainer takes it."""
+        means, older_means = np.array(self.means), np.array(self.older_means)
+        return Pulse(self.day, self.stride, self.known, means, self.older, older_means)
+
+
 _DECODER = msgspec.msgpack.Decoder(Vectors)
+_PULSE = msgspec.msgpack.Decoder(PulseOf)
 _FORGET = msgspec.msgpack.Decoder(Forget)
 
 
@@ -104,5 +126,30 @@ def decode_forget(value: bytes) -> Forget | None:
     """The customer whom a record takes out of the reservoir; None when it is something else."""
     try:
         return _FORGET.decode(value)
+    except msgspec.MsgspecError:
+        return None
+
+
+def encode_pulse(partition: int, offset: int, as_of_ms: int, pulse: Pulse) -> bytes:
+    """Record value of a partition's pulse."""
+    return msgspec.msgpack.encode(
+        PulseOf(
+            partition,
+            offset,
+            as_of_ms,
+            pulse.day,
+            pulse.stride,
+            pulse.known,
+            pulse.means.tolist(),
+            pulse.older,
+            pulse.older_means.tolist(),
+        )
+    )
+
+
+def decode_pulse(value: bytes) -> PulseOf | None:
+    """The pulse that a record tells; None when it is something else."""
+    try:
+        return _PULSE.decode(value)
     except msgspec.MsgspecError:
         return None

@@ -353,6 +353,8 @@ class Host:
         values = [vectors.encode_forget(partition, slot, offset) for slot in outcome.gone.tolist()]
         if outcome.sample is not None:
             values += vectors.encode(partition, offset, as_of_ms, *outcome.sample)
+        if outcome.pulse is not None:
+            values.append(vectors.encode_pulse(partition, offset, as_of_ms, outcome.pulse))
         pending = await self._log.publish(VECTORS_TOPIC, 0, [(None, value) for value in values])
         asyncio.ensure_future(self._guard("vectors", pending))  # noqa: RUF006 - the guard ends the process
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clusters.pulse import Pulse, pulse_of, pulse_slots
 from models.clusters.snapshot import Snapshot
 from models.compiled import records
 from models.customers.names import Packed, packed
@@ -61,16 +62,17 @@ class Outcome:
     applied: int = 0
     applied_by_kind: tuple[int, ...] = (0,) * len(TOPICS)  # of them, by event kind
     sample: Sample | None = None
+    pulse: Pulse | None = None
     gone: NDArray[np.int64] = field(default_factory=lambda: NOBODY)  # slots of customers who left: to be forgotten
 
     @property
     def is_sampled(self) -> bool:
         """Whether the trainer is to hear of it."""
-        return self.sample is not None or len(self.gone) > 0
+        return self.sample is not None or self.pulse is not None or len(self.gone) > 0
 
     def for_trainer(self) -> Outcome:
         """Only what the trainer is to hear of."""
-        return Outcome(self.first_seq, sample=self.sample, gone=self.gone)
+        return Outcome(self.first_seq, sample=self.sample, pulse=self.pulse, gone=self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +298,10 @@ class Replica:
             columns = (dimensions, changes["trigger"], changes["previous"], changes["segment"], recent)
             outcome.marks.extend(map(Mark, *(column.tolist() for column in columns)))
         gone = engine.vacate()  # before the sample: nobody is learned who has left
-        sample = self._sample(before_ms)
-        return outcome if sample is None and not len(gone) else replace(outcome, sample=sample, gone=gone)
+        sample, pulse = self._sample(before_ms), self._pulse(before_ms)
+        if sample is None and pulse is None and not len(gone):
+            return outcome
+        return replace(outcome, sample=sample, pulse=pulse, gone=gone)
 
     def _written(self, changes: NDArray[np.void], ids: Packed, source: Source) -> list[bytes]:
         """The changes' record values, each in the names of the rules that judged it."""
@@ -334,6 +338,16 @@ class Replica:
         slots = np.arange(interval % rotation, len(self.engine.table), rotation)
         slots = slots[self.engine.table.names.occupied(slots)]
         return (*self.engine.sample(slots, self.stream_ms), slots) if len(slots) else None
+
+    def _pulse(self, before_ms: int) -> Pulse | None:
+        """How everybody stands when stream time entered a new day."""
+        day = self.stream_ms // DAY_MS
+        if self.engine is None or day == before_ms // DAY_MS:
+            return None
+        table = self.engine.table
+        slots, stride = pulse_slots(len(table))
+        slots = slots[table.names.occupied(slots)]
+        return pulse_of(self.engine.sample(slots, self.stream_ms)[0], table.rows["first_ms"][slots], day, stride)
 
 
 class Joined:

@@ -18,7 +18,7 @@ from models.features.catalogue import CLUSTER_FEATURES
 from stream.clock import cpu_s
 from stream.codec import training
 from stream.codec.definitions import decode_snapshot, encode_snapshot
-from stream.codec.vectors import decode
+from stream.codec.vectors import decode, decode_pulse
 from stream.wordings import WORDINGS
 
 SLICE_VECTORS = 32  # some milliseconds of River between two rests
@@ -59,6 +59,8 @@ class TrainerLoop:
             answer.learned = self._learn(message.value)
         elif isinstance(message, training.Forget):
             self._trainer.forget(message.key)
+        elif isinstance(message, training.Beat):
+            self._beat(message.value)
         elif isinstance(message, training.Adopted):
             self._trainer.adopt(decode_snapshot(message.document))
         elif isinstance(message, training.Publish):
@@ -72,6 +74,11 @@ class TrainerLoop:
         before, self._cpu_s = self._cpu_s, cpu_s()
         answer.cpu_s = self._cpu_s - before
         return answer
+
+    def _beat(self, value: bytes) -> None:
+        told = decode_pulse(value)
+        if told is not None:
+            self._trainer.pulse(told.as_of_ms, told.partition, told.pulse)
 
     def _learn(self, value: bytes) -> int:
         packed = decode(value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from models.clusters.snapshot import Snapshot, digest
 from stream.codec import model_events, training
 from stream.codec.definitions import decode_snapshot, encode_snapshot
-from stream.codec.vectors import BrokenVectorsError, decode, decode_forget
+from stream.codec.vectors import BrokenVectorsError, decode, decode_forget, decode_pulse
 from stream.kafka.feed import Feed
 from stream.worker.documents import MODELS_TOPIC, Documents
 from stream.worker.log import LogUnavailableError
@@ -121,6 +121,7 @@ class TrainerService:
         self._transactions, self._start_child = transactions, start_child
         self._seen: dict[tuple[int, int], int] = {}  # (partition, part) -> newest journal offset; bounded by both
         self._sampled: dict[int, int] = {}  # partition -> newest journal offset of a sample; bounded by the partitions
+        self._told: dict[int, int] = {}  # likewise of a pulse
         self._child: Child | None = None
         self._in_force: Snapshot | None = None  # as far as the child knows
         self._published_ms = 0
@@ -154,6 +155,12 @@ class TrainerService:
         if forget is not None:
             if forget.offset > self._sampled.get(forget.partition, -1):  # else a recovery sent it again
                 await self._ask(training.Forget(forget.key))
+            return
+        told = decode_pulse(value)
+        if told is not None:
+            if self._told.get(told.partition, -1) < told.offset:  # else a recovery sent it again
+                self._told[told.partition] = told.offset
+                await self._ask(training.Beat(value))
             return
         try:
             packed = decode(value)

@@ -24,7 +24,6 @@ from stream.simulate.retail_orders import read_orders
 
 Ints = NDArray[np.int64]
 
-SEED = 7
 CUSTOMERS, DAYS = 2_500, 300  # simulated: some hundreds of each archetype, and its truth holds
 CALM_DAY = 200  # of the calm runs: all joined by day 80, and sums that halve in 90 days have settled since
 SHIFT_DAY = 239  # of the runs with a known change: a mailing goes out on the day
@@ -134,59 +133,54 @@ def retentioneering(cache: Path) -> Course:
     return Course("retentioneering", _in_order(found)[0], changes, note="4 orders a day in all; amounts made up")
 
 
-def simulated(_cache: Path) -> Course:
+def simulated(seed: int) -> Course:
     """Our generator, all ten archetypes; five of them fall silent, come or return at known dates."""
-    events, kind = _simulated()
+    events, kind = _simulated(seed)
     return Course("generator", events.copy(), labels=kind, note="ten archetypes, the true group of each known")
 
 
-def steady(_cache: Path) -> Course:
+def steady(seed: int) -> Course:
     """The generator's customers who neither come late nor fall silent: nothing changes after they have settled."""
-    return Course("generator, calm", _steady(), calm=True, from_ms=_start(CALM_DAY), note="nothing changes")
+    return Course("generator, calm", _steady(seed), calm=True, from_ms=_start(CALM_DAY), note="nothing changes")
 
 
-def opens_lost(_cache: Path) -> Course:
+def opens_lost(seed: int) -> Course:
     """As calm, until no e-mail open is counted any more: a mail client blocks pixels, a tag is broken."""
-    events = _steady()
+    events = _steady(seed)
     lost = (events["kind"] == e.EMAIL) & (events["action"] == e.OPEN) & (events["ts_ms"] >= _start(SHIFT_DAY))
     return _shifted("generator, opens lost", events[~lost])
 
 
-def clicks_lost(_cache: Path) -> Course:
+def clicks_lost(seed: int) -> Course:
     """As calm, until half of all clicks are lost: a consent banner, a broken script."""
-    events = _steady()
-    half = np.random.default_rng(SEED).random(len(events)) < 0.5
+    events = _steady(seed)
+    half = np.random.default_rng(seed).random(len(events)) < 0.5
     lost = (events["kind"] == e.CLICK) & half & (events["ts_ms"] >= _start(SHIFT_DAY))
     return _shifted("generator, clicks halved", events[~lost])
 
 
-def orders_lost(_cache: Path) -> Course:
+def orders_lost(seed: int) -> Course:
     """As calm, until a third of all orders fail: a payment provider is down for some."""
-    events = _steady()
-    third = np.random.default_rng(SEED).random(len(events)) < 1 / 3
+    events = _steady(seed)
+    third = np.random.default_rng(seed).random(len(events)) < 1 / 3
     lost = (events["kind"] == e.PURCHASE) & third & (events["ts_ms"] >= _start(SHIFT_DAY))
     return _shifted("generator, orders fail", events[~lost])
 
 
-def prices_doubled(_cache: Path) -> Course:
+def prices_doubled(seed: int) -> Course:
     """As calm, until every order is worth twice as much: a currency or a unit was mixed up."""
-    events = _steady()
+    events = _steady(seed)
     events["amount_minor"] *= np.where(events["ts_ms"] >= _start(SHIFT_DAY), 2, 1)
     return _shifted("generator, amounts doubled", events)
 
 
-COURSES: tuple[Callable[[Path], Course], ...] = (
-    online_retail,
-    cdnow,
-    complete_journey,
-    retentioneering,
-    simulated,
-    steady,
+REAL: tuple[Callable[[Path], Course], ...] = (online_retail, cdnow, complete_journey, retentioneering)
+SHIFTED: tuple[Callable[[int], Course], ...] = (
     opens_lost,
     clicks_lost,
     orders_lost,
     prices_doubled,
-)
+)  # steady until then
 
 
 def _shifted(name: str, events: NDArray[np.void]) -> Course:
@@ -199,8 +193,8 @@ def _start(day: int) -> int:
     return START_MS + day * DAY_MS
 
 
-def _steady() -> NDArray[np.void]:
-    events, kind = _simulated()
+def _steady(seed: int) -> NDArray[np.void]:
+    events, kind = _simulated(seed)
     moved = [archetype.silent_days > 0 or archetype.joins_last_days > 0 for archetype in ARCHETYPES]
     return _in_order(events[~np.array(moved)[kind][events["slot"]]])[0]
 
@@ -209,11 +203,11 @@ ACTIONS = (e.CLICK_ACTIONS, (), e.EMAIL_ACTIONS, ())
 
 
 @lru_cache(maxsize=1)  # six courses are made of it
-def _simulated() -> tuple[NDArray[np.void], Ints]:
-    people = populate(SEED, CUSTOMERS, DAYS, START_MS)
+def _simulated(seed: int) -> tuple[NDArray[np.void], Ints]:
+    people = populate(seed, CUSTOMERS, DAYS, START_MS)
     number = {name: i for i, name in enumerate(people.ids)}
     rows = []
-    for event in generator.events(SEED, CUSTOMERS, DAYS, START_MS):
+    for event in generator.events(seed, CUSTOMERS, DAYS, START_MS):
         kind, payload = e.TOPICS.index(event.topic), event.payload
         if kind == e.PROFILE:
             continue

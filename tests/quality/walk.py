@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from models.changes import MODEL
 from models.clusters.drift import Drift
 from models.clusters.nearest import nearest
 from models.clusters.preview import ids_of
+from models.clusters.pulse import pulse_of, pulse_slots
 from models.clusters.quality import adjusted_rand_index, silhouette
 from models.clusters.seeding import seed_centers
 from models.clusters.settings import TrainerSettings
@@ -51,27 +53,16 @@ class Seen:
 
 def walk(course: Course, settings: TrainerSettings | None = None, rotation: int = WEEK_DAYS) -> Seen:
     """Walk a course from its first day to its last."""
-    walker = _Walker(course, settings or TrainerSettings(words=WORDINGS), rotation)
-    for day, events in _days(course):
-        walker.live(day, events)
-    walker.end()
-    return walker.seen
+    return Walker(course, settings or TrainerSettings(words=WORDINGS), rotation).end()
 
 
-def _days(course: Course) -> Iterator[tuple[int, NDArray[np.void]]]:
-    times = course.events["ts_ms"]
-    first, last = int(times[0]) // DAY_MS, int(times[-1]) // DAY_MS
-    cuts = np.searchsorted(times, np.arange(first, last + 2) * DAY_MS)
-    for i, day in enumerate(range(first, last + 1)):
-        yield day, course.events[cuts[i] : cuts[i + 1]].copy()
-
-
-class _Walker:
+class Walker:
     """A partition and a trainer without Kafka: what a worker would do, once a day."""
 
     def __init__(self, course: Course, settings: TrainerSettings, rotation: int) -> None:
         self.seen = Seen(course)
         self._rotation = rotation
+        self._day = int(course.events["ts_ms"][0]) // DAY_MS  # the next to live
         self._definitions = load("")[0]
         self._engine = Engine(judge_of(self._definitions, None), course.customers)
         self._trainer = Trainer(CLUSTER_FEATURES, settings)
@@ -80,7 +71,21 @@ class _Walker:
         self._next_snapshot = 0
         self._left: dict[int, tuple[int, int, int]] = {}  # slot -> (from, to, when) of the last change
 
-    def live(self, day: int, events: NDArray[np.void]) -> None:
+    def until(self, at_ms: int) -> None:
+        """Live all days that are over by then."""
+        times = self.seen.course.events["ts_ms"]
+        cuts = np.searchsorted(times, np.arange(self._day, at_ms // DAY_MS + 1) * DAY_MS)
+        for begin, stop in pairwise(cuts.tolist()):
+            self._live(self._day, self.seen.course.events[begin:stop].copy())
+            self._day += 1
+
+    def turned(self, course: Course) -> Walker:
+        """A copy that goes on with another course, whose events so far were the same."""
+        other = deepcopy(self, {id(self.seen.course): course})
+        other.seen.course = course
+        return other
+
+    def _live(self, day: int, events: NDArray[np.void]) -> None:
         """One day: events, silence, a sample for the trainer, and what comes of it."""
         engine, now = self._engine, (day + 1) * DAY_MS
         if len(events):
@@ -89,6 +94,7 @@ class _Walker:
             self._customers += len(new)
             self._note(engine.apply(events, ATTRIBUTES))
         self._note(engine.sweep(engine.table.due_slots(now, self._customers), now))
+        self._pulse(day + 1, now)
         slots = np.arange(day % self._rotation, self._customers, self._rotation)
         vectors, amounts = engine.sample(slots, now)
         self.seen.vectors += len(vectors)
@@ -105,13 +111,22 @@ class _Walker:
         elif day >= self._next_snapshot:
             self._publish(day, now)
 
-    def end(self) -> None:
-        """Measure once more on the last day; where groups are known, those of that day, a model of that day."""
+    def _pulse(self, day: int, now: int) -> None:
+        slots, stride = pulse_slots(self._customers)
+        first_ms = self._engine.table.rows["first_ms"][slots]
+        self._trainer.pulse(now - 1, 0, pulse_of(self._engine.sample(slots, now)[0], first_ms, day, stride))
+
+    def end(self) -> Seen:
+        """Live the days that are left and measure once more; where groups are known, those of the last day, a model of
+        that day.
+        """
         day = int(self.seen.course.events["ts_ms"][-1]) // DAY_MS
+        self.until((day + 1) * DAY_MS)
         if self.seen.course.labels is not None:
             self._publish(day, (day + 1) * DAY_MS)
         if self._trainer.previous:
             self._measure(self._trainer.previous, (day + 1) * DAY_MS)
+        return self.seen
 
     def _publish(self, day: int, now: int) -> None:
         before = self._trainer.previous
