@@ -14,12 +14,13 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core.cgutils import ir  # type: ignore[attr-defined]  # llvmlite of the version that numba pins
+from numba.core.cgutils import ir, raw_memcpy  # type: ignore[attr-defined]  # llvmlite of the version that numba pins
 from numpy.typing import NDArray
 
 CACHE_LINE_BYTES = 64  # of every processor that is common on servers
 
 F = TypeVar("F", bound=Callable[..., object])
+_memcpy: Any = raw_memcpy
 _config: Any = numba.config  # its attributes are made at run time
 
 
@@ -111,3 +112,37 @@ def _standing_apart(_: Any) -> Any:
 # Called first in a kernel function: it is never put into its callers, as LLVM does with whatever it can. For what is
 # called in many places with few numbers, or seldom: it compiles faster, and the code that runs stays in the cache.
 stand_apart: Any = (lambda: None) if _config.DISABLE_JIT else numba.extending.intrinsic(_standing_apart)
+
+
+def _copying(_: Any, out: Any, at: Any, data: Any, start: Any, length: Any) -> Any:  # noqa: ARG001 - as above
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        places = []
+        for k in (0, 2):
+            held = context.make_array(signature.args[k])(context, builder, values[k])
+            byte = builder.bitcast(held.data, ir.IntType(8).as_pointer())
+            places.append(builder.gep(byte, [values[k + 1]], source_etype=ir.IntType(8)))
+        _memcpy(builder, *places, values[4], 1)
+        return context.get_dummy_value()
+
+    number = numba.types.int64
+    return numba.types.void(out, number, data, number, number), generate
+
+
+_copy: Any = None if _config.DISABLE_JIT else numba.extending.intrinsic(_copying)
+
+
+if _config.DISABLE_JIT:
+
+    def copy(out: Any, at: int, data: Any, start: int, length: int) -> None:
+        """As below, in plain Python."""
+        out[at : at + length] = data[start : start + length]
+
+else:
+
+    @inlined
+    def copy(out: Any, at: int, data: Any, start: int, length: int) -> None:
+        """Copy so many bytes of `data` from `start` on to `out[at]`; nobody looks whether they are there.
+
+        A loop over bytes, which looks at each place for its sign, takes four times as long.
+        """
+        _copy(out, at, data, start, length)

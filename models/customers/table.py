@@ -182,6 +182,10 @@ class Copy:
 
     def _take(self, places: NDArray[np.int64]) -> None:
         slots = self.slots[places]
-        whole(self.rows)[places] = whole(self.table.rows)[slots]
+        rows = whole(self.table.rows)
+        if len(places) and places[-1] - places[0] + 1 == len(places):  # straight into place: half the time
+            np.take(rows, slots, out=whole(self.rows)[places[0] : places[-1] + 1], mode="clip")
+        else:
+            whole(self.rows)[places] = rows[slots]
         self.due_ms[places] = self.table.due_ms[slots]
         self.table.pending[slots] = False

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import kernel
+from models.compiled import copy, kernel
 from models.times import TEXT_BYTES, write_time
 
 QUOTE, BACKSLASH, SPACE = ord('"'), ord("\\"), 0x20
@@ -81,8 +81,7 @@ def put(out: Any, at: int, pieces: Any, place: int) -> int:
     if at < 0 or place < 0:
         return -1
     start, length = pieces.span[place, 0], pieces.span[place, 1]
-    for k in range(length):
-        out[at + k] = pieces.text[start + k]
+    copy(out, at, pieces.text, start, length)
     return at + length  # type: ignore[no-any-return]  # a cell of a numpy array is in it
 
 
@@ -92,8 +91,7 @@ def inside(out: Any, at: int, pieces: Any, place: int) -> int:
     if at < 0 or place < 0:
         return -1
     start, length = pieces.span[place, 0] + 1, pieces.span[place, 1] - 2
-    for k in range(length):
-        out[at + k] = pieces.text[start + k]
+    copy(out, at, pieces.text, start, length)
     return at + length  # type: ignore[no-any-return]  # as above
 
 

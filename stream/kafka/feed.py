@@ -75,6 +75,7 @@ class Feed:
         self._prefix = settings.prefix
         self._client = client.bare(settings, client_id)
         self._cursors: dict[TopicPartition, Cursor] = {}
+        self._by_place: dict[Place, Cursor] = {}  # the same, by the plain name of the topic
         self._pending: dict[int, asyncio.Task[Answer]] = {}  # by broker
         self.generation = 0  # raised by every assign: what a poll brings belongs to the one it began under
 
@@ -93,7 +94,8 @@ class Feed:
     def assign(self, positions: dict[Place, int]) -> None:
         """Read from exactly these places from now on, each from its position."""
         self.generation += 1
-        self._cursors = {self._place(place): Cursor(offset) for place, offset in positions.items()}
+        self._by_place = {place: Cursor(offset) for place, offset in positions.items()}
+        self._cursors = {self._place(place): cursor for place, cursor in self._by_place.items()}
         if self._cursors:
             self._client.set_topics({place.topic for place in self._cursors})
 
@@ -124,18 +126,18 @@ class Feed:
 
     def remaining(self, place: Place) -> int | None:
         """Records between the feed's position and the end as the last fetch saw it; None when it is not known."""
-        cursor = self._cursors.get(self._place(place))
+        cursor = self._by_place.get(place)
         if cursor is None or cursor.end is None:
             return None
         return max(cursor.end - cursor.position, 0)
 
     def position(self, place: Place) -> int:
         """The offset that the next fetch from an assigned place begins at."""
-        return self._cursors[self._place(place)].position
+        return self._by_place[place].position
 
     def pause(self, place: Place, *, paused: bool) -> None:
         """Stop or go on fetching from a place."""
-        cursor = self._cursors.get(self._place(place))
+        cursor = self._by_place.get(place)
         if cursor is not None:
             cursor.paused = paused
 
@@ -143,6 +145,8 @@ class Feed:
 
     def _ask(self, *, everything: bool) -> None:
         """Send a fetch to each broker that owes none; unless `everything`, only where more is known to be."""
+        if not everything and all(cursor.position == cursor.end or cursor.paused for cursor in self._cursors.values()):
+            return
         wanted: dict[int, list[TopicPartition]] = defaultdict(list)
         behind: set[int] = set()
         for place, cursor in self._cursors.items():

@@ -408,10 +408,7 @@ class Host:
                 lag += (remaining or 0) + entry.waiting
                 self._feed.pause(place, paused=partition.inputs.full(kind))
             partition.progress.lag = lag
-            number = str(partition.number)
-            age_ms = self._clock.wall_ms() - partition.progress.newest_timestamp_ms if lag else 0
-            self.metrics.lag_records.labels(number).set(lag)
-            self.metrics.lag_seconds.labels(number).set(age_ms / 1000 if partition.progress.newest_timestamp_ms else 0)
+            self.observer.waiting(partition)
             partition.wake.set()
 
     async def _run_documents(self) -> None:

@@ -89,7 +89,8 @@ class Input:
         while count:
             chunk = self.chunks[0]
             several = min(count, len(chunk))
-            parts.append(chunk.columns.part(chunk.done, chunk.done + several))
+            whole = several == len(chunk.order_ms)  # what one fetch brought, as it is at light traffic
+            parts.append(chunk.columns if whole else chunk.columns.part(chunk.done, chunk.done + several))
             chunk.done += several
             count -= several
             if not len(chunk):
@@ -203,6 +204,15 @@ class Inputs:
         for kind, columns in taken.columns.items():
             entry = self.by_kind[kind]
             times = columns.rows["ts_ms"]
+            if not len(times):
+                continue
+            first = int(times.argmax())
+            newest_ms = int(times[first])
+            if newest_ms <= entry.newest_ms:
+                continue
+            if newest_ms <= limit_ms and (ours is None or ours(columns.customer_id(first))):
+                entry.newest_ms = newest_ms
+                continue
             newer = np.flatnonzero((times > entry.newest_ms) & (times <= limit_ms))
             for i in newer[np.argsort(-times[newer], kind="stable")].tolist():
                 if ours is None or ours(columns.customer_id(i)):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stream.worker.partition import Partition, Publication
     from stream.worker.replica import Mark, Outcome, Replica
 
+NOTHING_COUNTED = np.zeros(COUNTERS, np.int64)  # by the kernel, before the first entry
 CommitPositions = Callable[["Partition"], None]
 SendVectors = Callable[[int, int, int, "Outcome"], Awaitable[None]]
 
@@ -44,6 +45,7 @@ class Observer:
             HELD: metrics.suppressed_flips.labels("hysteresis"),
         }
         self._censuses: dict[int, Census] = {}
+        self._lags: dict[int, tuple[Partition, Any, Any]] = {}  # gauges of each partition
         self._counted: dict[int, Any] = {}  # the engine's counters as told so far, by partition
 
     async def sampled(self, partition: int, offset: int, as_of_ms: int, outcome: Outcome) -> None:
@@ -86,7 +88,7 @@ class Observer:
         engine = partition.replica.engine
         if engine is None:
             return
-        before = self._counted.get(partition.number, np.zeros(COUNTERS, np.int64))
+        before = self._counted.get(partition.number, NOTHING_COUNTED)
         now = self._counted[partition.number] = engine.counters.copy()
         for place in np.flatnonzero(now != before).tolist():
             if place in self._kernel_counters:
@@ -142,10 +144,22 @@ class Observer:
     def recovered(self, partition: Partition, seconds: float, found: Any) -> None:
         """A claimed partition went live: what it had counted before is another worker's to tell."""
         engine = partition.replica.engine
-        self._counted[partition.number] = engine.counters.copy() if engine else np.zeros(COUNTERS, np.int64)
+        self._counted[partition.number] = engine.counters.copy() if engine else NOTHING_COUNTED
         self.metrics.recovery_seconds.observe(seconds)
         self.metrics.recovered_events.inc(found.events)
         self._tell_size(str(partition.number), partition.replica)
+
+    def waiting(self, partition: Partition) -> None:
+        """After a poll: records that wait to be applied, and how old the newest applied one is meanwhile."""
+        known = self._lags.get(partition.number)
+        if known is None or known[0] is not partition:  # a label costs five times what setting it does
+            number = str(partition.number)
+            records, seconds = self.metrics.lag_records.labels(number), self.metrics.lag_seconds.labels(number)
+            known = self._lags[partition.number] = partition, records, seconds
+        progress = partition.progress
+        behind = progress.lag and progress.newest_timestamp_ms
+        known[1].set(progress.lag)
+        known[2].set((self._clock.wall_ms() - progress.newest_timestamp_ms) / 1000 if behind else 0)
 
     def looked(self, partitions: list[Partition]) -> None:
         """Once a second or so: figures that are counted over all rows."""

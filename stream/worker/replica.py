@@ -147,8 +147,10 @@ class Replica:
 
     def owns(self, customer_id: bytes) -> bool:
         """Whether the customer is one of this partition's."""
-        known = self.engine is not None and self.engine.table.find(customer_id.decode()) >= 0
-        return known or self._partition_of(customer_id.decode(), self.rule.partitions) == self.partition
+        name = customer_id.decode()
+        if self._partition_of(name, self.rule.partitions) == self.partition:
+            return True
+        return self.engine is not None and self.engine.table.find(name) >= 0
 
     def execute(self, offset: int, entry: Entry, inputs: Mapping[int, Columns]) -> Outcome:
         """Execute one entry of this partition's journal; `inputs` are a Batch's records by event kind."""

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from models.compiled import copy
 from tests.core import SHIPPED
 
 MODELS = SHIPPED.parents[2]
@@ -70,6 +73,13 @@ def test_an_edit_anywhere_compiles_anew(tmp_path: Path) -> None:
     rule.write_text(rule.read_text("utf-8").replace("below += 1.0", "below += 2.0"), "utf-8")
     assert cache_of(tmp_path, "models") != core
     assert cache_of(tmp_path, "codec") != edited
+
+
+def test_bytes_are_copied_where_they_belong() -> None:
+    """So many from there to here, and nothing beside them."""
+    out = np.zeros(8, np.uint8)
+    copy(out, 2, np.arange(10, 20, dtype=np.uint8), 3, 4)
+    assert out.tolist() == [0, 0, 13, 14, 15, 16, 0, 0]
 
 
 def test_the_first_batches_compile_nothing() -> None:
