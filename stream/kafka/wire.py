@@ -80,13 +80,14 @@ class Fetched(NamedTuple):
     @classmethod
     def decode(cls, data: BytesIO) -> Fetched:
         """Take an answer apart; its head has been read."""
-        whole = data.read()
-        at = FETCHED_HEAD.size
+        whole, at = data.getvalue(), data.tell()  # the value is the connection's own: 8 MB that are not copied
+        count = FETCHED_HEAD.unpack_from(whole, at)[-1]
+        at += FETCHED_HEAD.size
         topics = []
-        for _ in range(FETCHED_HEAD.unpack_from(whole)[-1]):
-            topic, count, at = _topic(whole, at)
+        for _ in range(count):
+            topic, places_count, at = _topic(whole, at)
             places: list[tuple[Any, ...]] = []
-            for _ in range(count):
+            for _ in range(places_count):
                 *fields, aborted_count = FETCHED_PLACE.unpack_from(whole, at)
                 at += FETCHED_PLACE.size
                 aborted = None
