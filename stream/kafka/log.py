@@ -155,12 +155,15 @@ class KafkaLog:
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """See Log.delete_before."""
         admin = client.admin(self._settings)
-        await admin.start()
+        place = TopicPartition(self._name(topic), partition)
         try:
-            place = TopicPartition(self._name(topic), partition)
-            await admin.delete_records({place: RecordsToDelete(before_offset=offset)})
+            async with asyncio.timeout(self._timeout_s):
+                await admin.start()
+                await admin.delete_records({place: RecordsToDelete(before_offset=offset)})
         except UnknownTopicOrPartitionError:  # the topic was removed under us: the next write says so
             return
+        except (KafkaError, TimeoutError) as error:
+            raise LogUnavailableError(f"{place.topic} [{partition}] was not deleted: {type(error).__name__}") from error
         finally:
             await admin.close()
 

@@ -202,6 +202,11 @@ CATALOGUE: tuple[Metric, ...] = (
         (PARTITION,),
     ),
     Metric(
+        "segstream_deletion_failures_total",
+        "counter",
+        "Times that old checkpoints and journal could not be deleted; tried again after the next checkpoint.",
+    ),
+    Metric(
         "segstream_recovery_seconds",
         "histogram",
         "From the claim of a partition to its going live.",

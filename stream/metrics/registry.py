@@ -48,6 +48,7 @@ class Metrics:
     checkpoint_rows: Counter
     checkpoint_seconds: Histogram
     checkpoint_timestamp_seconds: Gauge
+    deletion_failures: Counter
     recovery_seconds: Histogram
     recovered_events: Counter
     fenced: Counter

@@ -403,6 +403,7 @@ class Host:
             lag = 0
             for kind, entry in partition.inputs.by_kind.items():
                 place = (TOPICS[kind], partition.number)
+                entry.reach(self._feed.position(place))
                 remaining = self._feed.remaining(place)
                 entry.caught_up = remaining == 0
                 lag += (remaining or 0) + entry.waiting

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.events import TS_MS_MIN
-from stream.codec.block import Block, block_of, digest
+from stream.codec.block import Block, block_of, digest, joined
 from stream.codec.columns import Columns, together
 from stream.codec.documents import PAYLOAD_BYTES_MAX
 from stream.codec.events import VALUE_BYTES_MAX, decode
@@ -34,6 +34,7 @@ class Chunk:
 
     columns: Columns
     order_ms: NDArray[np.int64]  # running maximum of event time, one for each record
+    end: int  # the offset after it, and after what holds no records behind it
     done: int = 0  # records already taken
 
     def __len__(self) -> int:
@@ -62,10 +63,16 @@ class Input:
         times[columns.rows["record"]] = np.minimum(columns.rows["ts_ms"], limit_ms)
         if self.chunks:
             times[0] = max(times[0], self.chunks[-1].order_ms[-1])
-        self.chunks.append(Chunk(columns, np.maximum.accumulate(times)))
+        self.read = int(block.index["offset"][-1]) + 1
+        self.chunks.append(Chunk(columns, np.maximum.accumulate(times), self.read))
         self.waiting += len(block)
         self.size_bytes += block.size_bytes
-        self.read = int(block.index["offset"][-1]) + 1
+
+    def reach(self, read: int) -> None:
+        """All below `read` was fetched: what came after the last record is control records and aborted ones."""
+        self.read = max(self.read, read)
+        if self.chunks:
+            self.chunks[-1].end = self.read
 
     @property
     def newest_order_ms(self) -> int:
@@ -97,7 +104,7 @@ class Input:
                 self.chunks.popleft()
         taken = together(parts)
         self.size_bytes -= taken.block.size_bytes
-        self.position = int(taken.block.index["offset"][-1]) + 1
+        self.position = int(taken.block.index["offset"][-1]) + 1 if len(chunk) else chunk.end
         return taken
 
 
@@ -198,6 +205,18 @@ class Inputs:
                 block = block_of(kept)
             positions.append(Position(kind, start, self.by_kind[kind].position, count, digest(block)))
         return Taken(tuple(positions), columns, tuple(embedded), sum(counts.values()), oldest, newest)
+
+    def pass_by(self) -> tuple[Position, ...]:
+        """What was fetched behind the last record of inputs with nothing to apply; it counts as applied from now on.
+
+        Control records and aborted ones: retention may delete them, and nobody could tell then what they were.
+        """
+        passed = []
+        for kind, entry in sorted(self.by_kind.items()):
+            if not entry.waiting and entry.position < entry.read:
+                passed.append(Position(kind, entry.position, entry.read, 0, digest(joined([]))))
+                entry.position = entry.read
+        return tuple(passed)
 
     def note_applied(self, taken: Taken, limit_ms: int, ours: Callable[[bytes], bool] | None = None) -> None:
         """Remember each topic's newest event time; those beyond `limit_ms` or of customers not `ours` are refused."""

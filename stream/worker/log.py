@@ -66,5 +66,5 @@ class Log(Protocol):
         ...
 
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:
-        """Forget the records below `offset`."""
+        """Forget the records below `offset`; raises LogUnavailableError when they are still there, or may be."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from stream.worker.inputs import Taken
     from stream.worker.partition import Partition, Publication
     from stream.worker.replica import Mark, Outcome, Replica
+
+logger = logging.getLogger(__name__)
 
 NOTHING_COUNTED = np.zeros(COUNTERS, np.int64)  # by the kernel, before the first entry
 CommitPositions = Callable[["Partition"], None]
@@ -136,6 +139,11 @@ class Observer:
         number = str(partition.number)
         self.metrics.checkpoint_timestamp_seconds.labels(number).set(marker.wall_ms / 1000)
         self._commit_positions(partition)
+
+    def kept_too_much(self, number: int, error: Exception) -> None:
+        """What no checkpoint needs could not be deleted."""
+        logger.warning("partition %d: old checkpoints and journal stay for now: %s", number, error)
+        self.metrics.deletion_failures.inc()
 
     def claiming(self) -> None:
         """A partition is being claimed."""

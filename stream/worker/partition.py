@@ -41,6 +41,7 @@ REJUDGE_ROWS = 4_000  # the same for adoptions, while few customers change
 REJUDGE_ROWS_FIRST = 10  # of an adoption's first entry: with two changes in each of 80 dimensions and audiences 1,600
 REJUDGE_CHANGES = 500  # that an entry of an adoption should bring: 17 ms where a dimension is no more
 PATIENCE = 4  # times what a checkpoint is due after, while others recover: their customers wait, and it stays bounded
+PASS_SECONDS = 3600.0  # between entries that only pass by: `topics check` asks for a day of retention
 TICK_SECONDS_MIN = 0.05  # between two looks at the due column: a millisecond's work for a million rows
 BITE_SECONDS_MIN = 0.001  # of preparing a checkpoint's records at a time: what a live event may have to wait for it
 BITE_SHARE = 0.2  # of the time that live events took since the last bite
@@ -109,7 +110,7 @@ class Partition:
         self.others_recover: Callable[[], bool] = lambda: False  # the host's: their customers wait, a checkpoint can
         self._inside = False  # it, from the beginning of a draft to the end of its transaction
         self._unacked: deque[Publication] = deque()
-        self._last_tick_s = 0.0
+        self._last_tick_s = self._last_pass_s = 0.0
         self._rejudge_rows = min(REJUDGE_ROWS_FIRST, REJUDGE_ROWS)  # customers of the next entry of an adoption
         self._stopping = self._closed = False
         self._checkpoint_now = False
@@ -142,7 +143,7 @@ class Partition:
         for kind, position in (await open_positions(self._log, self.replica)).items():
             self.inputs.open(kind, position)
         await self._log.forget_readers()
-        self.progress.live = True
+        self.progress.live, self._last_pass_s = True, self._clock.monotonic_s()
         self._observer.recovered(self, self._clock.monotonic_s() - started, found)
 
     async def _prove_identity(self, transactions: Transactions) -> None:
@@ -223,6 +224,8 @@ class Partition:
         taken = self.inputs.take(self._settings.batch_records, self._clock.monotonic_s())
         if taken is not None:
             await self._apply(taken)
+        elif self._clock.monotonic_s() - self._last_pass_s >= PASS_SECONDS:
+            await self._pass_by()
         ticked = await self._tick()
         if self.replica.adopting:
             await self._rejudge()
@@ -245,6 +248,13 @@ class Partition:
         await self._write(entry, taken)
         self.progress.debt.events += taken.count
         self.progress.newest_timestamp_ms = taken.newest_timestamp_ms
+
+    async def _pass_by(self) -> None:
+        """Say how far was fetched where no record came: an idle input would be gone from where the last one ended."""
+        self._last_pass_s = self._clock.monotonic_s()
+        if positions := self.inputs.pass_by():
+            now_ms = self._clock.wall_ms()
+            await self._write(journal.Batch(self.replica.epoch, positions, self.replica.stream_ms, now_ms))
 
     def _stream_ms(self, wall_ms: int) -> int:
         reached = self.inputs.stream_ms()
@@ -408,14 +418,22 @@ class Partition:
         self._observer.checkpointed(self, len(draft.copy.slots), seconds, draft.marker)
 
     async def _forget(self, now_ms: int) -> None:
-        """Delete what no kept checkpoint needs: state behind its oldest slice, journal behind the marker."""
+        """Delete what no kept checkpoint needs: state behind its oldest slice, journal behind the marker.
+
+        What cannot be deleted is kept, and tried again after the next checkpoint: this one is committed all the same.
+        """
         count = outlived(self._cycle.kept, now_ms)
-        if count:
-            del self._cycle.kept[:count]
-            oldest = self._cycle.kept[0]
+        if not count:
+            return
+        oldest = self._cycle.kept[count]
+        try:
             if oldest.needed_from > 0:
                 await self._log.delete_before("segment-state", self.number, oldest.needed_from)
             await self._log.delete_before("segment-journal", self.number, oldest.journal_next)
+        except LogUnavailableError as error:
+            self._observer.kept_too_much(self.number, error)
+        else:
+            del self._cycle.kept[:count]
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -430,6 +448,8 @@ class Partition:
         try:
             async with self.lock:
                 await self._finish_checkpoint()  # one that has begun stands for an earlier entry
+                if self.progress.live and self.replica.engine is not None:
+                    await self._pass_by()
                 await self._drain(0)
                 if self.progress.live and self.progress.debt.since_s is not None:
                     await self._pass_gate()

@@ -179,6 +179,8 @@ async def read_inputs(log: Log, replica: Replica, entry: journal.Entry) -> dict[
                 f"{expected} was expected",
                 "an entry is missing: see docs/operations.md, 'journal has a hole'",
             )
+        if not position.count:  # passed by: of control records and aborted ones nothing need be left
+            continue
         embedded = [record for record in entry.embedded if record.kind == position.kind]
         if embedded:
             block = block_of(embedded)

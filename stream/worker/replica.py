@@ -179,6 +179,8 @@ class Replica:
             return self._outcome(first_seq, changes, None, before_ms)
         for position in entry.positions:
             self.positions[position.kind] = position.end
+        if not inputs:
+            return Outcome(first_seq, sample=self._sample(before_ms))
         return self._batch(first_seq, entry, inputs, before_ms)
 
     def _adopt(self, entry: Adopt) -> None:

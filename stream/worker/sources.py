@@ -42,7 +42,8 @@ async def surviving_inputs(log: Log, replica: Replica, entry: journal.Batch) -> 
             if begin != position.start or len(records) != position.count or digest(records) != position.digest:
                 topic = TOPICS[position.kind]
                 lost.append(Lost(topic, replica.partition, begin, position.end, position.count, len(records)))
-        inputs[position.kind] = records
+        if len(records):
+            inputs[position.kind] = records
     return inputs, lost
 
 

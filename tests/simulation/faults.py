@@ -13,6 +13,7 @@ MORE_MAX = 3  # faults beside the one whose turn it is
 TIMED_MAX = 3
 LEADERS = ("segment-journal", "segment-changes", "segment-changes", "segment-dead-letters")  # of what is written
 TIMED_KINDS = ("outage", "leader", "leader", "slow acks", "lost acks", "clock", "join", "leave", "kill", "rebalance")
+WEEKS = ((), ("rebalance",), ("rebalance",), ("rebalance", "restart"))
 FAULTS_UNTIL_S = 3.0  # then everything is left to come right
 JUMPS_S = (-40.0, 40.0, -4000.0, 7000.0, 30_000_000.0)  # two that are borne, three that must end the worker
 
@@ -53,6 +54,7 @@ class Scenario:
     edits_at_s: tuple[float, ...]  # somebody puts the other definitions in force at each of these times, in turn
     at_steps: tuple[StepFault, ...]
     timed: tuple[TimedFault, ...]
+    weeks: tuple[str, ...]  # that pass in the end without an event, and what happens after each
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -85,6 +87,7 @@ def scenario_of(seed: int) -> Scenario:
         edits_at_s=_edits(random.Random(f"edits of {seed}")),
         at_steps=tuple(at_steps),
         timed=tuple(sorted(timed, key=lambda fault: fault.at_s)),
+        weeks=random.Random(f"weeks of {seed}").choice(WEEKS),
     )
 
 

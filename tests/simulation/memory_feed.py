@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from aiokafka.errors import OffsetOutOfRangeError
+
 from stream.codec.block import Block, block_of
 from tests.simulation.process import Process
 
@@ -53,6 +55,8 @@ class MemoryFeed:
                 continue
             self._fetched.add(place)
             shelf = self._world.shelves[place]
+            if start < shelf.start:
+                raise OffsetOutOfRangeError(f"{place} begins at {shelf.start}, {start} was asked for")
             end = shelf.readable_end()
             records = shelf.between(start, end, committed=True)
             count = self._world.chance.randint(1, FETCH_RECORDS_MAX)
@@ -66,6 +70,10 @@ class MemoryFeed:
         if place not in self._fetched or place not in self._next:
             return None
         return self._world.shelves[place].readable_end() - self._next[place]
+
+    def position(self, place: Place) -> int:
+        """See Feed.position."""
+        return self._next[place]
 
     def pause(self, place: Place, *, paused: bool) -> None:
         """See Feed.pause."""

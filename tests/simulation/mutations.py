@@ -120,6 +120,13 @@ class EntrySaysTooMuch(Partition):
         await super()._apply(taken)
 
 
+class NothingPassedBy(Partition):
+    """Step 1: how far was fetched is not said where no record came, and retention takes what lies there."""
+
+    async def _pass_by(self) -> None:
+        """Say nothing."""
+
+
 class NoBackpressure(Partition):
     """Step 1: fetching never pauses."""
 
@@ -339,6 +346,7 @@ CAUGHT_BY: dict[type[Partition], int] = {
     NoLettersRepublished: 26,
     LiveBeforePublished: 14,
     EntrySaysTooMuch: 0,
+    NothingPassedBy: 3,
     NoBackpressure: 3,
     NoFence: 29,
     PublishBeforeAck: 22,

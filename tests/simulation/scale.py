@@ -39,6 +39,7 @@ SCALED: tuple[tuple[Any, str, Any], ...] = (
     (partition, "UNACKED_MAX", 3),  # reached when acks are slow
     (partition, "TICK_LIMIT", 3),  # a tick leaves customers who are due
     (partition, "REJUDGE_ROWS", 3),  # events come in the middle of an adoption
+    (partition, "PASS_SECONDS", 0.2),  # inputs that end in what holds no records are passed by before a run ends
     (inputs, "BUFFER_RECORDS_MAX", 5),  # fetching pauses
     (host, "GATHER_SECONDS", 0.004),  # more polls between two faults
     (engine, "CHANGES_MAX", 64),  # the kernel is left and entered again

@@ -71,6 +71,7 @@ async def _live_through(run: Run, make: type[Partition]) -> None:
 
 async def settle(run: Run) -> None:
     """Everything comes right by itself: wait for it, let zombies say their last, and stop."""
+    weeks = list(run.scenario.weeks)
     for _ in range(LOOKS_MAX):
         await asyncio.sleep(LOOK_SECONDS)
         if run.errors:  # it would be repeated for ever
@@ -78,11 +79,30 @@ async def settle(run: Run) -> None:
         if not _settled(run):
             continue
         await asyncio.sleep(LAST_WORDS_SECONDS)
-        if _settled(run):
-            run.final = {number: owner.host.partitions[number] for number, owner in run.group.owners.items()}
-            if await run.group.stop():
-                return
+        if not _settled(run):
+            continue
+        if weeks:
+            await _pass_a_week(run, weeks.pop(0))
+            continue
+        run.final = {number: owner.host.partitions[number] for number, owner in run.group.owners.items()}
+        if await run.group.stop():
+            return
     raise AssertionError("the work was never finished")
+
+
+async def _pass_a_week(run: Run, then: str) -> None:
+    """Nothing comes for as long as inputs are kept: not one record of them is left, and nobody misses any."""
+    for topic in TOPICS:
+        for number in range(run.scenario.partitions):
+            shelf = run.world.shelves[topic, number]
+            shelf.start = shelf.end
+    if then == "restart":
+        if await run.group.stop():
+            run.group.start()
+        return
+    run.group.rebalance(avoid=run.world.chance.choice(run.group.members))  # if there is another, he gets all
+    await asyncio.sleep(LOOK_SECONDS)
+    run.group.rebalance()
 
 
 def _settled(run: Run) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -13,11 +14,12 @@ from models.events import TOPICS
 from stream.kafka.partitioner import partition_of
 from tests.simulation.faults import FAULTS_UNTIL_S, Scenario
 from tests.simulation.virtual_time import START_MS
-from tests.simulation.world import ABORTED, COMMITTED, Transaction, World
+from tests.simulation.world import ABORTED, COMMITTED, Shelf, Transaction, World
 
 DAY_MS = 86_400_000
 SPAN_MS = 200 * DAY_MS  # from the first event to the start of the run: every lifecycle segment is reached
 LATE_MS = 40 * DAY_MS  # so late an event may be, a fourteenth of them
+GIVEN_UP_MAX = 3  # transactions that are aborted and never tried again
 BURSTS = 5  # moments at which events come after the start
 PROFILE = 3
 
@@ -45,7 +47,21 @@ def send_everything(world: World, scenario: Scenario, later: Callable[[float, Ca
         kind, event = _event(chance, i, f"c{chance.randrange(scenario.customers)}", now_ms - late_ms)
         at_s = 0.0 if i < first else bursts[(i - first) * BURSTS // (scenario.events - first)]
         later(at_s, lambda kind=kind, event=event: _produce(world, scenario, sent, kind, event))  # type: ignore[misc]
+    _give_up(world, scenario, later)
     return sent
+
+
+def _give_up(world: World, scenario: Scenario, later: Callable[[float, Callable[[], None]], Any]) -> None:
+    """Aborted transactions that nothing may follow: an input then ends in what nobody is given to read."""
+    chance = random.Random(f"given up in {scenario.seed}")
+    for _ in range(chance.randint(0, GIVEN_UP_MAX)):
+        shelf = world.shelves[chance.choice(TOPICS), chance.randrange(scenario.partitions)]
+        later(chance.uniform(0.0, FAULTS_UNTIL_S), partial(_abort, world, shelf))
+
+
+def _abort(world: World, shelf: Shelf) -> None:
+    shelf.put(b"x", b"{never said", world.now_ms(), Transaction(ABORTED))
+    shelf.end += 1
 
 
 def _event(chance: Any, i: int, customer: str, ts_ms: int) -> tuple[int, dict[str, Any]]:

@@ -126,6 +126,35 @@ def test_positions_join_without_a_gap_and_carry_count_and_digest(
     assert both.buffered == 0
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=12), st.integers(1, 4))
+def test_positions_pass_what_holds_no_records(fetches: list[tuple[int, int]], limit: int) -> None:
+    """Of fetches of records and of control records behind them, every offset is said once, and none is left over."""
+    one, offset, said = inputs(CLICK), 0, 0
+    for count, hidden in fetches:
+        if count:
+            add(one, CLICK, *range(count), first=offset)
+        offset += count + hidden
+        one.by_kind[CLICK].reach(offset)
+        taken = one.take(limit, 0.0)
+        for position in (*(taken.positions if taken else ()), *one.pass_by()):
+            assert position.start == said
+            said = position.end
+            assert position.count or position.digest == digest(block_of([]))
+    while (taken := one.take(limit, 0.0)) is not None:
+        assert taken.positions[0].start == said
+        said = taken.positions[0].end
+    assert (said, one.pass_by(), one.by_kind[CLICK].read) == (offset, (), offset)
+
+
+def test_what_waits_is_not_passed_by() -> None:
+    """A position behind records that were not applied would lose them."""
+    one = inputs(CLICK)
+    add(one, CLICK, 1, 2, 3)
+    one.by_kind[CLICK].reach(7)
+    assert one.pass_by() == ()
+    assert [(p.start, p.end) for _ in range(3) if (t := one.take(1, 0.0)) for p in t.positions] == [(0, 1), (1, 2), (2, 7)]
+
+
 def test_refused_records_are_part_of_their_batch() -> None:
     """They have a position and a place in the digest, and no place in the columns."""
     one = inputs(CLICK)
