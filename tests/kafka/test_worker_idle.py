@@ -1,4 +1,4 @@
-"""Real workers on inputs that upstream writes in transactions, and that nothing comes to for longer than they are kept."""
+"""Real workers on inputs that upstream writes in transactions, and that outlive every record of theirs."""
 
 from __future__ import annotations
 

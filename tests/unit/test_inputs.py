@@ -152,7 +152,11 @@ def test_what_waits_is_not_passed_by() -> None:
     add(one, CLICK, 1, 2, 3)
     one.by_kind[CLICK].reach(7)
     assert one.pass_by() == ()
-    assert [(p.start, p.end) for _ in range(3) if (t := one.take(1, 0.0)) for p in t.positions] == [(0, 1), (1, 2), (2, 7)]
+    assert [(p.start, p.end) for _ in range(3) if (t := one.take(1, 0.0)) for p in t.positions] == [
+        (0, 1),
+        (1, 2),
+        (2, 7),
+    ]
 
 
 def test_refused_records_are_part_of_their_batch() -> None:
