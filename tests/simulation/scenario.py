@@ -82,12 +82,28 @@ async def settle(run: Run) -> None:
         if not _settled(run):
             continue
         if weeks:
-            await _pass_a_week(run, weeks.pop(0))
+            if _saved(run):
+                await asyncio.sleep(LAST_WORDS_SECONDS)  # to be passed by, what was fetched a moment ago
+                if _settled(run) and _saved(run):
+                    await _pass_a_week(run, weeks.pop(0))
             continue
         run.final = {number: owner.host.partitions[number] for number, owner in run.group.owners.items()}
         if await run.group.stop():
             return
     raise AssertionError("the work was never finished")
+
+
+def _saved(run: Run) -> bool:
+    """Whether all was fetched and nothing need be executed again: inputs are kept for longer than that takes."""
+    for number, owner in run.group.owners.items():
+        one = owner.host.partitions[number]
+        debt = one.progress.debt.since_s is not None or one._committing is not None or one._draft is not None
+        if debt or one.lock.locked():  # an entry may be on its way to a broker that is out
+            return False
+        for kind, entry in one.inputs.by_kind.items():
+            if entry.read < run.world.shelves[TOPICS[kind], number].end:
+                return False
+    return True
 
 
 async def _pass_a_week(run: Run, then: str) -> None:
