@@ -24,7 +24,8 @@ WINDOWS = (1, 7, 30, 90)
 EVERYTHING = [f"{f.name} in {days} days >= 1" for f in FEATURES if f.windowed for days in WINDOWS]
 EVERYTHING += [f"{f.name} >= 1" for f in FEATURES if not f.windowed]
 ASKED = parse(document({"all": segments(("all", {"any": EVERYTHING}))}))
-READINGS = [reading_of(term) for term in compile_plan(ASKED)[1]]  # each term here has one of its own
+PLAN, TERMS = compile_plan(ASKED)
+READINGS = [reading_of(TERMS[k]) for k in np.argsort(PLAN.terms["reading"]).tolist()]  # each term has one of its own
 
 
 def seen(core: Core, now: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
