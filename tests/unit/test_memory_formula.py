@@ -12,7 +12,9 @@ from tests.house.tables import BESIDE_BYTES
 from tests.house.tree import REPO
 
 CUSTOMERS = 100_000
-BEHIND_MAX = 80  # bytes a customer that a recovery leaves behind at most: measured 722 in all, less the 651 of a table
+BEHIND_MAX = (
+    80  # bytes a customer that a recovery leaves behind at most: measured 722 in all, less the 651 of a table then
+)
 DIRTY = 20_000  # customers that changed since the last checkpoint
 BESIDE_COPY_BYTES = 40  # a customer's slot and due time in the copy, and slots while they are gathered
 
