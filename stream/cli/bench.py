@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.bench.aims import AIMS, with_aims
+from stream.bench.aims import aims_of, verdict, with_aims
 from stream.cli.options import Json
 from stream.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 AUDIENCES = 64  # as many as a document may have; the core is not loaded for a help text
 
@@ -46,7 +46,7 @@ def throughput(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), Load(events, customers), plain_seconds, tell)
-    _show("throughput", figures, as_json=as_json)
+    _show("throughput", figures, {"events": events, "customers": customers}, as_json=as_json)
 
 
 @app.command()
@@ -65,7 +65,12 @@ def latency(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell, checkpoint_seconds)
-    _show("latency", figures, as_json=as_json)
+    _show(
+        "latency",
+        figures,
+        {"rate": rate, "customers": customers, "checkpoint_seconds": checkpoint_seconds},
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -81,7 +86,7 @@ def training(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), rate, seconds, customers, tell)
-    _show("training", figures, as_json=as_json)
+    _show("training", figures, {"rate": rate, "customers": customers}, as_json=as_json)
 
 
 @app.command()
@@ -93,7 +98,7 @@ def sweep(
     """Measure how long the passing of an hour takes for all customers; no Kafka."""
     from stream.bench.parts import sweep as run
 
-    _show("sweep", run(customers), as_json=as_json)
+    _show("sweep", run(customers), {"customers": customers}, as_json=as_json)
 
 
 @app.command()
@@ -111,7 +116,7 @@ def recovery(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), customers, debt, tell)
-    _show("recovery", figures, as_json=as_json)
+    _show("recovery", figures, {"customers": customers, "debt": debt}, as_json=as_json)
 
 
 @app.command()
@@ -135,7 +140,7 @@ def scaling(
         figures = run(Settings.load().cache_folder(), events, customers or SIZES, tell)
     if publish is not None:
         write(publish, figures)
-    _show("scaling", figures, as_json=as_json)
+    _show("scaling", figures, {"events": events, "points": customers}, as_json=as_json)
 
 
 @app.command()
@@ -148,7 +153,7 @@ def checkpoint(
     """Measure what checkpoints add to an event: rows copied and packed, memberships written; no Kafka."""
     from stream.bench.checkpoint import run
 
-    _show("checkpoint", run(events, customers), as_json=as_json)
+    _show("checkpoint", run(events, customers), {"events": events, "customers": customers}, as_json=as_json)
 
 
 @app.command()
@@ -162,7 +167,7 @@ def memory(
 
     with _telling() as tell:
         figures = run(Settings.load().cache_folder(), customers, tell)
-    _show("memory", figures, as_json=as_json)
+    _show("memory", figures, {"customers": customers}, as_json=as_json)
 
 
 @app.command()
@@ -178,7 +183,7 @@ def kernel(
     """Measure the kernel alone: events applied, all dimensions decided; no Kafka, no JSON."""
     from stream.bench.parts import kernel as run
 
-    _show("kernel", run(events, customers, audiences), as_json=as_json)
+    _show("kernel", run(events, customers, audiences), {}, as_json=as_json)
 
 
 @app.command()
@@ -186,7 +191,7 @@ def decode(*, events: Events = PART_EVENTS, customers: Customers = CUSTOMERS, as
     """Measure the decoding of input records into columns, and their digest."""
     from stream.bench.parts import decode as run
 
-    _show("decode", run(events, customers), as_json=as_json)
+    _show("decode", run(events, customers), {}, as_json=as_json)
 
 
 @app.command()
@@ -205,18 +210,19 @@ def path(
     figures, table = run(events, customers, profile=profile)
     if table:
         typer.echo(table, err=True)
-    _show("path", figures, as_json=as_json)
+    _show("path", figures, {}, as_json=as_json)
 
 
-def _show(bench: str, figures: dict[str, object], *, as_json: bool) -> None:
+def _show(bench: str, figures: dict[str, object], parameters: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what was measured with these parameters, beside what is aimed at with them."""
+    aims = aims_of(bench, parameters)
     if as_json:
-        typer.echo(json.dumps(with_aims(bench, figures)))
+        typer.echo(json.dumps(with_aims(figures, aims)))
         return
-    aims = AIMS.get(bench, {})
     machine = figures.pop("machine", None)
     width = max(len(name) for name in figures)
     for name, value in figures.items():
-        typer.echo(f"{name:<{width}}  {_number(value):>12}  {aims.get(name, '')}".rstrip())
+        typer.echo(f"{name:<{width}}  {_number(value):>12}  {verdict(aims.get(name), value)}".rstrip())
     if isinstance(machine, dict):
         typer.echo(
             f"\n{machine['cores']} cores, {machine['processor']}, Python {machine['python']}, {machine['system']}"

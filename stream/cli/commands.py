@@ -89,7 +89,13 @@ def _adapt(command: Any) -> None:
     command.rich_markup_mode = None
     command.params = [one for one in command.params if one.name not in COMPLETION_FLAGS]
     for inner in getattr(command, "commands", {}).values():
+        inner.short_help = first_sentence(inner.help or "")  # or typer cuts it at 45 signs
         _adapt(inner)
+
+
+def first_sentence(text: str) -> str:
+    """Of a help text: what the list of commands shows."""
+    return f"{' '.join(text.split()).partition('. ')[0].rstrip('.')}."
 
 
 class _Imports(MutableMapping[str, Any]):

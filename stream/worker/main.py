@@ -30,7 +30,17 @@ GC_NEW_OBJECTS = 50_000  # a few polls' records; 700 by default, which costs a s
 
 
 def run(settings: Settings) -> int:
-    """Run a worker to its end and return the exit code."""
+    """Run a worker to its end and return the exit code.
+
+    What is wrong with the definitions or the port is told first: before the brokers are asked, and before a minute of
+    compiling.
+    """
+    host = Host(settings, Metrics(), clock)
+    with MetricsServer(settings, host.metrics.registry, healthy=host.healthy, ready=host.ready) as server:
+        return _run(settings, host, server.address)
+
+
+def _run(settings: Settings, host: Host, address: str) -> int:
     return_freed_blocks()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -39,24 +49,19 @@ def run(settings: Settings) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("faust.app.base").setLevel(logging.ERROR)  # warns of sensors that this app does not have
     logger.info("segstream worker\n%s", settings.describe())
+    logger.info("metrics on %s", address)
     refuse_wrong_topics(settings)
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, _leave_at_once)  # until the app has handlers of its own
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    metrics = Metrics()
-    host = Host(settings, metrics, clock)
     host.warm()
     drop_compiler_code()
     _calm_collector()
     ending = Ending(settings.shutdown_seconds, lambda: EXIT_INFRASTRUCTURE if app.crashed else host.exit_code)
     app = create_app(settings, host, ending)
     host.loop_turned(0.0)  # from here on somebody waits for it
-    with (
-        MetricsServer(settings, metrics.registry, healthy=host.healthy, ready=host.ready) as server,
-        LoopWatch(loop, clock, host.loop_turned),
-    ):
-        logger.info("metrics on %s", server.address)
+    with LoopWatch(loop, clock, host.loop_turned):
         run_app(app, host, ending)
     return host.exit_code
 

@@ -43,4 +43,4 @@ def test_recovery_is_measured_from_the_claim(capsys: pytest.CaptureFixture[str])
     shown = json.loads(capsys.readouterr().out)
     assert (shown["customers"], shown["events"]) == (2000, 5000)
     assert 0 < shown["seconds"] < shown["start_to_live_seconds"]
-    assert shown["aims"] == {"seconds": ["<", 10]}
+    assert "aims" not in shown  # they are of a million customers

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,15 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, for bug reports and scripts."""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"segstream {__version__}\n"
+
+
+@pytest.mark.parametrize("group", ["definitions", "topics", "bench", "report"])
+def test_an_overview_has_whole_sentences(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a command does is not cut where the line ends."""
+    assert main([group, "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.partition("Commands:")[2].split())
+    assert shown.endswith(".")
+    assert "..." not in shown
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,26 @@ def test_no_broker_is_told_with_the_command_that_starts_one(capsys: pytest.Captu
     shown = capsys.readouterr().err
     assert shown.startswith("error: no usable answer from Kafka at 127.0.0.1:1")
     assert "segstream broker" in shown
+
+
+def test_a_worker_reads_its_definitions_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong file is told with its place, before the brokers are asked and without the settings."""
+    file = tmp_path / "bad.yaml"
+    file.write_text("version: 2\n", "utf-8")
+    assert main(["worker", "--brokers", "127.0.0.1:1", "--metrics-port", "-1", "--definitions", str(file)]) == 2
+    first, advice = capsys.readouterr().err.splitlines()
+    assert first == f"error: {file}:1:1: version: must be 1"
+    assert "definitions check" in advice
+
+
+def test_a_worker_takes_its_port_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second worker on a machine is told at once, before the brokers are asked and the kernel is compiled."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["worker", "--brokers", "127.0.0.1:1", "--metrics-port", port]) == 2
+    shown = capsys.readouterr().err
+    assert f"metrics cannot listen on 127.0.0.1:{port}" in shown
+    assert "SEGSTREAM_METRICS_PORT" in shown
 
 
 def test_the_overview_imports_no_heavy_library() -> None:
