@@ -37,7 +37,8 @@ def personas(
 ) -> None:
     """Print the personas of the model as Markdown (or JSON): size, revenue, what sets them apart, how to address them.
 
-    `--approve` shows the model it approves; workers adopt it within a second.
+    `--approve` shows the model it approves; workers adopt it within a second. One that is older than the model in
+    force is refused.
     """
     settings = Settings.load(brokers=brokers, prefix=prefix)
     snapshot = _read(file) if file else asyncio.run(_find(settings, approve, newest=newest))

@@ -72,7 +72,7 @@ class MetricsServer:
 
     Parameters
     ----------
-    settings : `metrics_host`, `metrics_port` (0 for any free one; -1 for none), `metrics_token`.
+    settings : `metrics_host`, `metrics_port` (0 for any free one), `metrics_token`.
     healthy : liveness; a reason means that only a restart helps.
     ready : readiness; a reason means "not now" (recovering, no partitions).
 

@@ -36,6 +36,8 @@ def run(settings: Settings) -> int:
     compiling.
     """
     host = Host(settings, Metrics(), clock)
+    if settings.metrics_port < 0:
+        return _run(settings, host, "no port")
     with MetricsServer(settings, host.metrics.registry, healthy=host.healthy, ready=host.ready) as server:
         return _run(settings, host, server.address)
 

@@ -104,6 +104,15 @@ def test_a_worker_takes_its_port_first(capsys: pytest.CaptureFixture[str]) -> No
     assert "SEGSTREAM_METRICS_PORT" in shown
 
 
+def test_a_worker_may_have_no_port() -> None:
+    """With -1 it goes on to the brokers; its log says so."""
+    command = [sys.executable, "-m", "stream.cli", "worker", "--brokers", "127.0.0.1:1", "--metrics-port", "-1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "metrics on no port" in done.stderr
+    assert "error: no usable answer from Kafka" in done.stderr
+
+
 def test_the_overview_imports_no_heavy_library() -> None:
     """Help and typing mistakes are answered at once."""
     heavy = "{'numba', 'river', 'faust', 'aiokafka', 'pyarrow', 'jgo'}"
