@@ -10,18 +10,20 @@ Use it, or read it as the example to copy.
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from stream.codec import plain_json
 from stream.errors import SegstreamError
-from stream.kafka.follow import Follower
+from stream.kafka.follow import Followed, Follower
 from stream.settings import Settings
 
 CHECKPOINT_KEY = "_checkpoint"
 """Key of the record that says up to which `seq` a partition's memberships hold."""
 
+GAPS_MAX = 1_000  # remembered of a partition: each is a loss, and after the first it is better to start again
 POLL_MS = 200  # how long one look for records waits; also how soon `changes` notices that it was stopped
 
 Change = dict[str, Any]
@@ -34,7 +36,13 @@ it.
 
 
 class HoleError(SegstreamError):
-    """A change is missing between two of the same customer."""
+    """A change is missing between two of the same customer.
+
+    `changes` are those that were applied to the view since the last that were handed out, in order; the one behind the
+    hole is the last.
+    """
+
+    changes: Sequence[Change] = ()
 
 
 @dataclass(slots=True)
@@ -51,12 +59,14 @@ class View:
     def __init__(self) -> None:
         self._customers: dict[str, _Standing] = {}
         self._checkpoints: dict[int, tuple[int, int]] = {}
+        self._newest: dict[int, int] = {}  # by partition: `seq` of the last change taken
+        self._gaps: dict[int, deque[range]] = {}  # by partition: each `seq` that never came
         self.applied_count = 0
         self.duplicate_count = 0
         self.hole_count = 0
 
     def __len__(self) -> int:
-        """Number of customers known."""
+        """Number of customers known: those in a segment."""
         return len(self._customers)
 
     def segments(self, customer_id: str) -> dict[str, str]:
@@ -65,11 +75,11 @@ class View:
         return {} if standing is None else dict(standing.segments)
 
     def customers(self) -> list[str]:
-        """Every customer known, in no particular order."""
+        """Every customer in a segment, in no particular order."""
         return list(self._customers)
 
     def seq_of(self, customer_id: str) -> int:
-        """The `seq` of the customer's last change; 0 for none."""
+        """The `seq` of the customer's last change; 0 for one who is in no segment."""
         standing = self._customers.get(customer_id)
         return 0 if standing is None else standing.seq
 
@@ -97,22 +107,28 @@ class View:
     def take_change(self, partition: int, change: Mapping[str, Any]) -> Outcome:
         """Take one record of `segment-changes`, in the order of its partition."""
         seq, customer_id = int(change["seq"]), str(change["customer_id"])
-        settled_seq = self._checkpoints.get(partition, (0, 0))[0]
+        newest_seq = max(self._newest.get(partition, 0), self._checkpoints.get(partition, (0, 0))[0])
         standing = self._customers.get(customer_id)
         known_seq = 0 if standing is None else standing.seq
-        if seq <= settled_seq or seq <= known_seq:
+        if seq <= newest_seq or seq <= known_seq:  # the first copies come in order
             self.duplicate_count += 1
             return "duplicate"
+        self._newest[partition] = seq
+        if seq > newest_seq + 1:
+            self._gaps.setdefault(partition, deque(maxlen=GAPS_MAX)).append(range(newest_seq + 1, seq))
         if standing is None:
             standing = self._customers[customer_id] = _Standing(0, {})
         previous_seq = int(change.get("previous_seq") or 0)
-        anew = not previous_seq and not standing.segments  # had left every segment, was dropped, and came again
+        # Who is in no segment is not kept: this is somebody new, or somebody whose last change was taken.
+        anew = not standing.segments and not any(previous_seq in gap for gap in self._gaps.get(partition, ()))
         standing.seq = seq
         dimension, segment = sys.intern(str(change["dimension"])), change["segment"]
         if segment is None:
             standing.segments.pop(dimension, None)
         else:
             standing.segments[dimension] = sys.intern(str(segment))
+        if not standing.segments:
+            del self._customers[customer_id]
         self.applied_count += 1
         if previous_seq != known_seq and not anew:
             self.hole_count += 1
@@ -136,6 +152,7 @@ class Subscriber:
         self._on_hole = on_hole
         self._changes = Follower(settings, "segment-changes", "read_uncommitted", client_id="subscriber")
         self._running = False
+        self._left: list[Followed] = []  # of one look, behind a hole
         self.view = View()
 
     async def __aenter__(self) -> Self:
@@ -165,7 +182,9 @@ class Subscriber:
         wanted = {partition: self.view.changes_offset(partition) for partition in firsts}
         for partition, first in firsts.items():
             if (wanted[partition] or 0) < first:
-                self._hole(f"changes {wanted[partition] or 0} to {first} of partition {partition} were deleted")
+                self.view.hole_count += 1
+                if self._on_hole == "raise":
+                    raise _hole(f"changes {wanted[partition] or 0} to {first} of partition {partition} were deleted")
         self._changes.seek({partition: max(wanted[partition] or 0, first) for partition, first in firsts.items()})
         self._running = True
 
@@ -182,29 +201,46 @@ class Subscriber:
         HoleError : a change is missing (only with `on_hole="raise"`).
         """
         while self._running:
-            for change in await self.poll(POLL_MS):
+            try:
+                found = await self.poll(POLL_MS)
+            except HoleError as error:
+                for change in error.changes:
+                    yield change
+                raise
+            for change in found:
                 yield change
 
     async def poll(self, wait_ms: int) -> list[Change]:
-        """The new changes that arrive within `wait_ms`, already applied to the view; maybe none."""
+        """The new changes that arrive within `wait_ms`, already applied to the view; maybe none.
+
+        Raises
+        ------
+        HoleError : a change is missing (only with `on_hole="raise"`); the next call goes on behind the hole.
+        """
         fresh: list[Change] = []
-        for record in await self._changes.records(wait_ms):
+        records, self._left = self._left or await self._changes.records(wait_ms), []
+        for i, record in enumerate(records):
             if record.value is None:
                 continue
             change: Change = plain_json.decode(record.value)
             outcome = self.view.take_change(record.partition, change)
             if outcome != "duplicate":
                 fresh.append(change)
-            if outcome == "hole":
-                self._hole(f"changes of {change['customer_id']} before seq {change['seq']} are missing", counted=True)
+            if outcome == "hole" and self._on_hole == "raise":
+                self._left = records[i + 1 :]
+                raise _hole(f"changes of {change['customer_id']} before seq {change['seq']} are missing", fresh)
         return fresh
 
     async def catch_up(self) -> list[Change]:
-        """The new changes up to the end of the topic as it is now, already applied to the view."""
+        """The new changes up to the end of the topic as it is now, already applied to the view; raises as `poll`."""
         fresh: list[Change] = []
         ends = await self._changes.end_offsets()
-        while any(position < ends[place] for place, position in (await self._changes.positions()).items()):
-            fresh += await self.poll(POLL_MS)  # what a look brings may all be known: its being empty says nothing
+        try:
+            while self._left or any(at < ends[place] for place, at in (await self._changes.positions()).items()):
+                fresh += await self.poll(POLL_MS)  # what a look brings may all be known: its being empty says nothing
+        except HoleError as error:
+            error.changes = [*fresh, *error.changes]
+            raise
         return fresh
 
     async def _read_memberships(self) -> None:
@@ -221,8 +257,8 @@ class Subscriber:
         finally:
             await memberships.stop()
 
-    def _hole(self, message: str, *, counted: bool = False) -> None:
-        if not counted:
-            self.view.hole_count += 1
-        if self._on_hole == "raise":
-            raise HoleError(message, "start again: the memberships of the next checkpoint hold what is missing")
+
+def _hole(message: str, changes: Sequence[Change] = ()) -> HoleError:
+    error = HoleError(message, "start again: the memberships of the next checkpoint hold what is missing")
+    error.changes = changes
+    return error

@@ -131,13 +131,17 @@ async def started(settings: Settings, made: C) -> C:
 
     Raises
     ------
-    SegstreamError : no broker takes us; the client is stopped again.
+    SegstreamError : no broker takes us.
+
+    The client is stopped again also when nobody waits for it any more: nobody else knows of it.
     """
     try:
         await made.start()
-    except KafkaError as error:
+    except BaseException as error:
         await made.stop()
-        raise await unreachable(settings, error) from error
+        if isinstance(error, KafkaError):
+            raise await unreachable(settings, error) from error
+        raise
     return made
 
 

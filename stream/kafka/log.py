@@ -243,7 +243,11 @@ class BlockReader:
     async def started(cls, settings: Settings, place: Place) -> BlockReader:
         """A connected one."""
         reader = cls(settings, place)
-        await reader._feed.start()
+        try:
+            await reader._feed.start()
+        except BaseException:
+            await reader.close()
+            raise
         return reader
 
     def seek(self, start: int) -> None:

@@ -206,7 +206,8 @@ class Host:
             self._die(name, f"{type(error).__name__}: {error}; a supervisor should start this worker again")
         except BaseException:
             logger.exception("%s failed", name)
-            self._die(name, "a fault of segstream; recovery will show whether it repeats")
+            page = "see docs/operations.md, 'a fault of segstream'"
+            self._die(name, f"a fault of segstream; recovery will show whether it repeats: {page}")
 
     def _die(self, name: Any, message: str) -> None:
         logger.critical("worker stops: %s: %s", name, message)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.subscriber import CHECKPOINT_KEY, View
+from stream.codec.plain_json import encode as _json
+from stream.kafka.follow import Followed
+from stream.settings import Settings
+from stream.subscriber import CHECKPOINT_KEY, HoleError, Subscriber, View
 
 PARTITION = 2
 NAMES = ("ann", "bob", "cyd")
@@ -108,6 +113,65 @@ def test_a_lost_change_is_a_hole_unless_it_was_the_last(
         view.take_change(PARTITION, change)
     again = any(change["customer_id"] == changes[lost]["customer_id"] for change in changes[lost + 1 :])
     assert view.hole_count == (1 if again else 0)
+
+
+@given(_MOVES, st.data())
+def test_who_is_in_no_segment_is_not_kept(moves: list[tuple[str, str, str | None]], data: st.DataObject) -> None:
+    """A view that runs for years holds who is here; copies of what was taken do not bring anybody back."""
+    view, changes = View(), _history(moves)
+    for change in changes:
+        view.take_change(PARTITION, change)
+        again = data.draw(st.integers(0, change["seq"] - 1))
+        assert view.take_change(PARTITION, changes[again]) == "duplicate"
+    here = {name for name, segments in _truth(changes).items() if segments}
+    assert (set(view.customers()), len(view), view.hole_count) == (here, len(here), 0)
+
+
+class _Shelf:
+    """Changes as a Follower hands them out: all at one look."""
+
+    def __init__(self, changes: list[dict[str, Any]]) -> None:
+        self.records_left = [Followed(PARTITION, i, 0, None, _json(one)) for i, one in enumerate(changes)]
+        self._end = len(changes)
+
+    async def records(self, _wait_ms: int) -> list[Followed]:
+        """See Follower.records."""
+        found, self.records_left = self.records_left, []
+        return found
+
+    async def end_offsets(self) -> dict[int, int]:
+        """See Follower.end_offsets."""
+        return {PARTITION: self._end}
+
+    async def positions(self) -> dict[int, int]:
+        """See Follower.positions."""
+        return {PARTITION: self._end - len(self.records_left)}
+
+
+@pytest.mark.parametrize("way", ["poll", "catch_up", "changes"])
+def test_a_hole_takes_nothing_else_away(way: str) -> None:
+    """Whatever way they are asked for: every change that the view has is handed out, before or with the error."""
+    changes = [one for one in _history([("ann", "value", segment) for segment in "xyzxyz"]) if one["seq"] not in {3, 5}]
+
+    async def run() -> tuple[list[int], int]:
+        subscriber, shelf = Subscriber(Settings()), _Shelf(changes)
+        await subscriber.stop()
+        any_follower: Any = shelf
+        subscriber._changes, subscriber._running = any_follower, True
+        found, holes = list[Any](), 0
+        while len(found) < len(changes):
+            try:
+                if way == "changes":
+                    async for change in subscriber.changes():
+                        found.append(change)
+                else:
+                    found += await (subscriber.poll(0) if way == "poll" else subscriber.catch_up())
+            except HoleError as error:
+                holes += 1
+                found += error.changes if way != "changes" else []
+        return [change["seq"] for change in found], holes
+
+    assert asyncio.run(run()) == ([1, 2, 4, 6], 2)
 
 
 def test_changes_up_to_the_checkpoint_are_not_taken_again() -> None:
