@@ -177,8 +177,6 @@ class Trainer:
         if not self.warm or self._work is None:
             return None
         raw, amounts = self._window.fresh()
-        if len(raw) < self.settings.warmup_vectors:  # a restart: most customers have not been seen again
-            raw, amounts = self._window.vectors(), self._window.purchases()
         if self.previous is None:  # who was there at the warm-up is not yet who the customers are
             self._work, self._chosen = begin(raw, self.settings)
             self._work.learn(self._window.vectors(None, self.settings.warmup_vectors))

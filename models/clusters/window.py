@@ -66,11 +66,6 @@ class Window:
         extras = rows[:, self._feature_count :]
         return rows[:, : self._feature_count], (extras[:, 0], extras[:, 1], extras[:, 2])
 
-    def purchases(self) -> tuple[Floats, Floats, Floats]:
-        """Return recency_days, orders and spend of everybody in the window, oldest first."""
-        extras = self._between(None, None)[:, self._feature_count :]
-        return extras[:, 0], extras[:, 1], extras[:, 2]
-
     def forget(self, key: int) -> int:
         """Take a customer out, learned or waiting; return how many vectors it were."""
         if not (self._rows[:, -1] == key).any():

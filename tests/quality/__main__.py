@@ -21,9 +21,8 @@ from stream.simulate.archetypes import ARCHETYPES
 from stream.wordings import WORDINGS
 from tests.quality.courses import REAL, SHIFTED, Course, simulated, steady
 from tests.quality.labelled import measure, streams
-from tests.quality.walk import WEEK_DAYS, Seen, Walker, walk
+from tests.quality.walk import Seen, Walker, walk
 
-ROTATION_LARGE, LARGE = 28, 10_000  # customers from which on each is sampled every four weeks, to be done in minutes
 FOUND_DAYS = 3  # a known change is to be found within
 NOT_FOUND = "not found"
 
@@ -105,8 +104,7 @@ def _real(make: Callable[[Path], Course], folder: Path, seeds: Sequence[int]) ->
     except FileNotFoundError as error:
         yield Row(make.__name__.replace("_", " "), "cannot be had", str(error.filename or error))
         return
-    rotation = ROTATION_LARGE if course.customers > LARGE else WEEK_DAYS
-    yield from merged([list(_told(walk(course, _settings(seed), rotation), folder)) for seed in seeds])
+    yield from merged([list(_told(walk(course, _settings(seed)), folder)) for seed in seeds])
 
 
 def _simulated(folder: Path, seed: int) -> Iterator[Row]:
@@ -120,7 +118,7 @@ def _simulated(folder: Path, seed: int) -> Iterator[Row]:
 def _shifted(folder: Path, seed: int) -> Iterator[Row]:
     """The calm run, and from the day of the change on those in which one thing changes."""
     courses = [make(seed) for make in SHIFTED]
-    calm = Walker(steady(seed), _settings(seed), WEEK_DAYS)
+    calm = Walker(steady(seed), _settings(seed))
     calm.until(min(courses[0].changes_ms))
     changed = [calm.turned(course) for course in courses]
     for walker in (calm, *changed):

@@ -26,7 +26,6 @@ from models.engine import Engine, judge_of
 from models.events import ATTRIBUTES_MAX
 from models.features.catalogue import CLUSTER_FEATURES
 from stream.codec.definitions import load
-from stream.wordings import WORDINGS
 from tests.quality.courses import Course
 
 SNAPSHOT_DAYS = 30  # as the setting's default
@@ -51,17 +50,16 @@ class Seen:
     vectors: int = 0
 
 
-def walk(course: Course, settings: TrainerSettings | None = None, rotation: int = WEEK_DAYS) -> Seen:
+def walk(course: Course, settings: TrainerSettings) -> Seen:
     """Walk a course from its first day to its last."""
-    return Walker(course, settings or TrainerSettings(words=WORDINGS), rotation).end()
+    return Walker(course, settings).end()
 
 
 class Walker:
     """A partition and a trainer without Kafka: what a worker would do, once a day."""
 
-    def __init__(self, course: Course, settings: TrainerSettings, rotation: int) -> None:
+    def __init__(self, course: Course, settings: TrainerSettings) -> None:
         self.seen = Seen(course)
-        self._rotation = rotation
         self._day = int(course.events["ts_ms"][0]) // DAY_MS  # the next to live
         self._definitions = load("")[0]
         self._engine = Engine(judge_of(self._definitions, None), course.customers)
@@ -95,7 +93,7 @@ class Walker:
             self._note(engine.apply(events, ATTRIBUTES))
         self._note(engine.sweep(engine.table.due_slots(now, self._customers), now))
         self._pulse(day + 1, now)
-        slots = np.arange(day % self._rotation, self._customers, self._rotation)
+        slots = np.arange(day % WEEK_DAYS, self._customers, WEEK_DAYS)
         vectors, amounts = engine.sample(slots, now)
         self.seen.vectors += len(vectors)
         recency, orders, spend = amounts.T

@@ -116,6 +116,17 @@ def test_a_restart_from_a_held_snapshot_uses_no_id_twice() -> None:
     assert [c.id for c in later.clusters] == [c.id for c in first.clusters]
 
 
+def test_in_a_small_shop_too_everybody_counts_once_as_last_seen() -> None:
+    """Fewer customers than the warm-up has vectors, sampled five times: a third has gone over to another group by the
+    fifth time, and the shares are those of that day.
+    """
+    trainer = Trainer(FEATURES, replace(SETTINGS, warmup_vectors=500, moved_max=1.0))
+    for day in range(4):
+        fed(trainer, people(PLACES, 180, day), day)
+    snapshot = taken(fed(trainer, people((PLACES[0], PLACES[0], PLACES[2]), 180, 4), 4), 4)
+    assert sorted(round(cluster.share, 2) for cluster in snapshot.clusters) == [0.33, 0.67]
+
+
 def test_a_forgotten_customer_is_in_no_later_snapshot() -> None:
     """Taking a customer out gives the cut points and shares of the others alone; a second time there is nothing."""
     raw = people(PLACES, 300, 1)
