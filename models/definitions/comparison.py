@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 from models.customers.row import DAY_MS, HALF_LIFE_MS
 from models.definitions.document import AUDIENCE, HOUR_MS, MINUTE_MS, All, Any, Condition, Not, Term
-from models.definitions.mistake import DefinitionError, nearest
+from models.definitions.mistake import DefinitionError, ToldError, nearest
 from models.definitions.strings import string_value
 from models.features.catalogue import (
     ABSENT_MS,
@@ -85,6 +86,7 @@ _DIMENSION = re.compile(
     r"dimension\s+(?P<name>\S.*?)\s+(?:(?P<is>is(?:\s+not)?)\s+(?P<segment>\S.*)|(?P<in>(?:not\s+)?in)\s*\((?P<entries>.*)\))"
 )
 _NUMBER = re.compile(r"(?P<number>-?[0-9]{1,16}(?:\.[0-9]{1,16})?)(?:\s+(?P<unit>minute|hour|day|week)s?)?")
+_AFTER_NUMBER = re.compile(r"[0-9]\s+([a-z]{3,9})")
 _ENTRY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(,|$)""")
 
 
@@ -101,6 +103,8 @@ class Scope:
     dimensions: tuple[str, ...] = ()
     count: int = 0
     recorded: bool = False
+    mistakes: list[DefinitionError] | None = None  # where there is a list, they are gathered and reading goes on
+    unsure: set[str] = field(default_factory=set)  # dimensions with a segment whose name is wrong
 
 
 def read(text: str, path: str, scope: Scope) -> Condition:
@@ -111,7 +115,7 @@ def read(text: str, path: str, scope: Scope) -> Condition:
         for pattern, reader in _READERS:
             if match := pattern.fullmatch(text):
                 return reader(match, path, scope)
-    raise DefinitionError(path, f"cannot read {text[:80]!r}: expected e.g. 'orders >= 3'")
+    raise DefinitionError(path, f"cannot read {text[:80]!r}{_unit_meant(text)}: expected e.g. 'orders >= 3'")
 
 
 def _read_halved(match: re.Match[str], path: str, scope: Scope) -> Condition:
@@ -189,6 +193,8 @@ def _read_dimension(match: re.Match[str], path: str, scope: Scope) -> Condition:
     terms = []
     for entry in map(_unquoted, given):
         if entry not in known:
+            if scope.mistakes is not None and name in scope.unsure:
+                raise ToldError(path, "names what is wrong itself")
             raise DefinitionError(path, f"dimension {name!r} has no segment {entry!r}{nearest(entry, known)}")
         terms.append(Term(feature, "!=" if negated else "==", known.index(entry) + 1.0, text=entry))
     return _joined(terms, negated)
@@ -335,13 +341,23 @@ def _check_quotes(text: str, path: str) -> None:
 def _threshold(text: str, path: str, feature: Feature) -> float:
     number = _NUMBER.fullmatch(text)
     if number is None or (number["unit"] and feature.unit != "days"):
-        raise DefinitionError(path, f"{text!r} is not a number")
+        raise DefinitionError(path, f"{text!r} is not a number{_unit_meant(text)}")
     threshold = float(number["number"])
     if number["unit"]:
         threshold *= UNITS_MS[number["unit"]] / DAY_MS
     if abs(threshold) * feature.per_unit > THRESHOLD_MAX:
         raise DefinitionError(path, f"{text!r} is out of reach: at most {THRESHOLD_MAX / feature.per_unit:g}")
     return threshold
+
+
+def _unit_meant(text: str) -> str:
+    """What to add where a number is followed by what is nearly a unit."""
+    units = [*UNITS_MS, *(f"{unit}s" for unit in UNITS_MS)]
+    for word in _AFTER_NUMBER.findall(text[:TEXT_MAX]):
+        near = get_close_matches(word, units, n=1)
+        if near and word not in units:
+            return f"; did you mean {near[0].rstrip('s')}s?"
+    return ""
 
 
 def _span_ms(match: re.Match[str], path: str, most_ms: int) -> int:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any as Value
+from typing import TypeVar
 
 from models.customers.row import AUDIENCES_MAX, CATEGORIES_MAX, DAY_MS, DIMENSIONS_MAX
 from models.definitions.comparison import OPS, Scope, read
@@ -26,17 +28,23 @@ from models.definitions.document import (
     Not,
     Segment,
 )
-from models.definitions.mistake import DefinitionError, nearest
+from models.definitions.mistake import DefinitionError, ToldError, nearest
 from models.definitions.strings import string_value
 from models.events import ATTRIBUTES_MAX
 
-__all__ = ["OPS", "DefinitionError", "digest", "parse", "string_value"]
+__all__ = ["OPS", "DefinitionError", "digest", "mistakes", "parse", "string_value"]
+
+T = TypeVar("T")
 
 SEGMENTS_MAX = 32  # in one dimension: more cannot be told apart, and flips grow with every border
 NESTING_MAX = 8  # levels of all, any, not and the comparison itself: deeper is not read by anyone
 TERMS_MAX = 4096  # comparisons in a document: 16 dimensions of 32 segments with eight each
+MISTAKES_MAX = 50  # told at once: more are read by nobody
 CUT_MAX = 1e9  # days, orders or money: times a day in ms still far within 64 bits
 CUTS = {"recency_days": 4, "orders": 4, "spend": 4, "value": 3}  # quintile borders; 50, 80 and 95 % of buyers
+CUTS_EXAMPLE = (
+    "{recency_days: [14, 33, 72, 180], orders: [1, 2, 3, 5], spend: [250, 500, 950, 2100], value: [670, 2050, 5800]}"
+)
 NOT_JUDGED_BY = ("budget", "tests")  # keys that are not in the digest: nobody's segment hangs on them
 DAYS_MAX = 365.0  # of a dwell or a review: a year is longer than anybody waits
 MARGIN_MAX = 0.9  # of the distance: beyond it nobody ever moves
@@ -55,18 +63,65 @@ def parse(document: Value, *, recorded: bool = False) -> Definitions:
 
     `recorded` ones were adopted once, maybe by an earlier version: what is refused only since then is read as it was.
     """
+    return _read(document, Scope({}, recorded=recorded))
+
+
+def mistakes(document: Value) -> list[DefinitionError]:
+    """What is wrong with a document, as far as it can be told apart: of each entry, dimension, segment and condition.
+
+    What hangs on names that are wrong themselves (attributes, categories, another dimension) is left for later.
+    """
+    found: list[DefinitionError] = []
+    try:
+        _read(document, Scope({}, mistakes=found))
+    except DefinitionError as last:
+        if not isinstance(last, ToldError):
+            found.append(last)
+    return found[:MISTAKES_MAX]
+
+
+def _each(scope: Scope, reader: Callable[..., T], given: Iterable[tuple[Value, ...]]) -> tuple[T, ...]:
+    """What was read of all; where mistakes are gathered, those of all."""
+    found, told = [], False
+    for one in given:
+        try:
+            found.append(reader(*one))
+        except DefinitionError as mistake:
+            if scope.mistakes is None:
+                raise
+            if not isinstance(mistake, ToldError):
+                scope.mistakes.append(mistake)
+            told = True
+    if told:
+        raise ToldError("", "is told already")
+    return tuple(found)
+
+
+def _read(document: Value, scope: Scope) -> Definitions:
     keys = {"version", "name", "attributes", "categories", "cuts", "dimensions", "audiences", "budget", "tests"}
-    root = _mapping(document, "", keys)
+    root = _mapping(document, "", keys, scope)
     if not _is_number(root.get("version")) or root["version"] != 1:
         raise DefinitionError("version", "must be 1")
-    scope = Scope(_attributes(root.get("attributes", {})), _categories(root.get("categories", [])), recorded=recorded)
+    scope.attributes = _attributes(root.get("attributes", {}))
+    scope.categories = _categories(root.get("categories", []))
+    parts: tuple[Value, ...] = _each(
+        scope,
+        lambda reader, *given: reader(*given),
+        (
+            (_name, root.get("name", "segments"), "name"),
+            (_dimensions, root, scope),
+            (cuts_of, root.get("cuts"), "cuts"),
+            (_budget, root.get("budget", [])),
+        ),
+    )
+    name, dimensions, cuts, budget = parts
     return Definitions(
-        name=_name(root.get("name", "segments"), "name"),
-        dimensions=_dimensions(root, scope),
+        name=name,
+        dimensions=dimensions,
         attributes=tuple(scope.attributes.items()),
         categories=scope.categories,
-        cuts=cuts_of(root.get("cuts"), "cuts"),
-        budget=_budget(root.get("budget", [])),
+        cuts=cuts,
+        budget=budget,
         digest=digest(
             {key: value for key, value in root.items() if key not in NOT_JUDGED_BY}
         ),  # last: what has passed so far is plain, finite and small
@@ -111,6 +166,8 @@ def _categories(value: Value) -> tuple[str, ...]:
 
 def cuts_of(value: Value, path: str) -> dict[str, tuple[float, ...]]:
     """Cut points of plain values; raises DefinitionError for the first mistake."""
+    if value is None:
+        raise DefinitionError(path, f"is missing, for example {CUTS_EXAMPLE}")
     entries = _mapping(value, path, set(CUTS))
     cuts = {}
     for name, count in CUTS.items():
@@ -136,9 +193,15 @@ def _dimensions(root: Mapping[str, Value], scope: Scope) -> tuple[Dimension, ...
     scope.dimensions = (*entries, *(f"{AUDIENCE}{name}" for name in audiences))
     scope.segments = {name: _segment_names(entry) for name, entry in entries.items() if _is_rules(entry)}
     scope.segments |= {f"{AUDIENCE}{name}": (IN,) for name in audiences}
-    dimensions = (
-        *(_dimension(name, entry, scope) for name, entry in entries.items()),
-        *(_audience(name, entry, scope) for name, entry in audiences.items()),
+    named = scope.segments.items()
+    scope.unsure = {name for name, segments in named if not all(_NAME.fullmatch(one) for one in segments)}
+    dimensions = _each(
+        scope,
+        lambda reader, name, entry: reader(name, entry, scope),
+        [
+            *((_dimension, name, entry) for name, entry in entries.items()),
+            *((_audience, name, entry) for name, entry in audiences.items()),
+        ],
     )
     _require_places(dimensions)
     evaluation_order(dimensions)  # refuses a circle
@@ -182,12 +245,12 @@ def _dimension(name: str, value: Value, scope: Scope) -> Dimension:
         return _cluster_dimension(name, value, path)
     if kind != RULES:
         raise DefinitionError(f"{path}.kind", f'must be "{RULES}" or "{CLUSTER}", not {kind!r}')
-    entry = _mapping(value, path, {"kind", "description", "segments", "dwell_days"})
+    entry = _mapping(value, path, {"kind", "description", "segments", "dwell_days"}, scope)
     segments = entry.get("segments")
     if not isinstance(segments, list) or not 1 <= len(segments) <= SEGMENTS_MAX:
         raise DefinitionError(f"{path}.segments", f"must be a list of 1 to {SEGMENTS_MAX} segments")
     dwell = _days_ms(entry.get("dwell_days", 0), f"{path}.dwell_days", 0.0)
-    parsed = tuple(_segment(s, f"{path}.segments[{i}]", scope, dwell) for i, s in enumerate(segments))
+    parsed = _each(scope, _segment, [(s, f"{path}.segments[{i}]", scope, dwell) for i, s in enumerate(segments)])
     cooldowns = [_cooldown_ms(one, f"{path}.segments[{i}]") for i, one in enumerate(segments)]
     if len(segments) > 1 and any(cooldowns):
         raise DefinitionError(
@@ -235,7 +298,7 @@ def _cluster_dimension(name: str, value: Value, path: str) -> Dimension:
 
 
 def _segment(value: Value, path: str, scope: Scope, dwell_ms: int) -> Segment:
-    entry = _mapping(value, path, {"id", "name", "when", "stay", "dwell_days", "cooldown_days", "description"})
+    entry = _mapping(value, path, {"id", "name", "when", "stay", "dwell_days", "cooldown_days", "description"}, scope)
     for needed in ("name", "when"):
         if needed not in entry:
             raise DefinitionError(path, f"has no {needed}")
@@ -267,7 +330,7 @@ def _condition(value: Value, path: str, scope: Scope, depth: int) -> Condition:
         return Not(_condition(inner, f"{path}.not", scope, depth + 1))
     if not isinstance(inner, list) or not inner:
         raise DefinitionError(f"{path}.{key}", "must be a list of conditions")
-    parts = tuple(_condition(p, f"{path}.{key}[{i}]", scope, depth + 1) for i, p in enumerate(inner))
+    parts = _each(scope, _condition, [(p, f"{path}.{key}[{i}]", scope, depth + 1) for i, p in enumerate(inner)])
     return All(parts) if key == "all" else Any(parts)
 
 
@@ -278,14 +341,22 @@ def _description(entry: Mapping[str, Value], path: str) -> str:
     return text
 
 
-def _mapping(value: Value, path: str, allowed: set[str] | None) -> dict[str, Value]:
+def _mapping(value: Value, path: str, allowed: set[str] | None, scope: Scope | None = None) -> dict[str, Value]:
+    """A mapping with these keys; of one with others the rest, where mistakes are gathered."""
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise DefinitionError(path, "must be a mapping")
-    for key in value:
-        if allowed is not None and key not in allowed:
-            near = nearest(key, sorted(allowed))
-            raise DefinitionError(f"{path}.{key}".lstrip("."), f"is not known here{near}")
-    return dict(value)
+        raise DefinitionError(path, "is missing: must be a mapping" if value is None and path else "must be a mapping")
+    entry = {}
+    for key, inner in value.items():
+        if allowed is None or key in allowed:
+            entry[key] = inner
+            continue
+        mistake = DefinitionError(f"{path}.{key}".lstrip("."), f"is not known here{nearest(key, sorted(allowed))}")
+        if scope is None or scope.mistakes is None:
+            raise mistake
+        scope.mistakes.append(mistake)
+        for meant in get_close_matches(key, sorted(allowed - set(value)), n=1):
+            entry[meant] = inner  # or what it stands for would be told as missing
+    return entry
 
 
 def _name(value: Value, path: str) -> str:

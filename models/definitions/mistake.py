@@ -15,6 +15,10 @@ class DefinitionError(ValueError):
         self.problem = problem
 
 
+class ToldError(DefinitionError):
+    """Something in here is wrong, and what it comes from was gathered."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to add to a message about an unknown name: the nearest known one, or all of them."""
     names = list(known)

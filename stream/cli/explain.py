@@ -77,8 +77,11 @@ def _of_events(settings: Settings, customer: str, events: list[str], mapping: st
 
 async def _of_topics(settings: Settings, customer: str) -> Subject:
     from stream.kafka.log import KafkaLog
+    from stream.kafka.partitioner import partition_of
     from stream.worker.standing import standing_of
 
+    number = partition_of(customer, settings.partitions)
+    typer.echo(f"reading partition {number}: all its rows, and the journal after its checkpoint", err=True)
     log = KafkaLog(settings)
     try:
         found = await standing_of(log, settings, customer)

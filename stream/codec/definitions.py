@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from models.cases.case import Case
@@ -18,9 +19,10 @@ from models.cases.language import parse_cases
 from models.clusters.snapshot import Snapshot, from_document, to_document
 from models.definitions.analysis.remarks import ERROR, remarks_on
 from models.definitions.document import Definitions
-from models.definitions.language import DefinitionError, parse
+from models.definitions.language import DefinitionError, mistakes, parse
 from stream.errors import SegstreamError
 
+_DUPLICATE = re.compile(r'found duplicate key ("[^"]{0,80}")')
 _DIGEST = re.compile("[0-9a-f]{16}")
 FILE_BYTES_MAX = 1_000_000  # a definitions file or a snapshot is a few kilobytes; a megabyte is something else
 CASES_SUFFIX = ".tests.yaml"  # of the file of cases beside a definitions file
@@ -107,18 +109,20 @@ def load(path: str) -> tuple[Definitions, bytes]:
 
 
 def check(text: str) -> list[Finding]:
-    """What is wrong with a YAML text; empty when it can be adopted."""
+    """What is wrong with a YAML text, in its order; empty when it can be adopted."""
     try:
         tree = _yaml(text, "rt")
     except Exception as error:  # noqa: BLE001 - ruamel raises ValueError, TypeError and more for odd scalars
         return [_not_yaml(error)]
+    document: Any = None
     try:
         document = plain(text)
         definitions = parse(document)
         parse_cases(document.get("tests", []), definitions)
     except DefinitionError as error:
-        line, column, _ = _place(tree, error.path)
-        return [Finding(error.path, error.problem, line, column)]
+        found = [(_place(tree, one.path), one) for one in _mistakes(document) or [error]]
+        found.sort(key=lambda one: one[0][:2])
+        return [Finding(one.path, one.problem, line, column) for (line, column, _), one in found]
     except YAMLError as error:  # a tag: the tree keeps it, plain values have none
         return [_not_yaml(error)]
     except orjson.JSONEncodeError as error:
@@ -126,10 +130,17 @@ def check(text: str) -> list[Finding]:
     return []
 
 
+def _mistakes(document: Any) -> list[DefinitionError]:
+    return [] if document is None else mistakes(document)
+
+
 def _not_yaml(error: Exception) -> Finding:
     """What the parser said, at its place."""
     mark = (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if isinstance(error, DuplicateKeyError):  # it shows both values, each of which may be pages long
+        key = _DUPLICATE.match(error.problem or "")
+        return Finding("", f"not YAML: the key {key[1] if key else ''} is there twice", line, column)
     return Finding("", f"not YAML: {error.problem if isinstance(error, MarkedYAMLError) else error}", line, column)
 
 

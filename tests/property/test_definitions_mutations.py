@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.definitions.analysis.remarks import LEVELS, remarks_on
 from models.definitions.compile import STACK_MAX, compile_plan
-from models.definitions.language import DefinitionError, digest, parse
+from models.definitions.language import DefinitionError, digest, mistakes, parse
 from models.definitions.schema import schema
 from models.engine import judge_of
 from tests.core import T0, Core, click, order, shipped_document
@@ -65,12 +65,15 @@ def mutate(data: st.DataObject, document: Any) -> None:
 def check(document: Any) -> bool:
     """Whether a document is accepted; what is accepted must compile and judge, what is not have a reason.
 
-    What is accepted the schema accepts too.
+    What is accepted the schema accepts too. What is refused has mistakes when all are gathered, and nothing else has.
     """
+    gathered = mistakes(document)
     try:
         definitions = parse(document)
     except DefinitionError as refused:
-        return not refused.problem
+        assert gathered
+        return not all(one.problem for one in (refused, *gathered))
+    assert not gathered
     assert definitions.digest == parse(copy.deepcopy(document)).digest
     assert SCHEMA.is_valid(document)
     core = Core(definitions)

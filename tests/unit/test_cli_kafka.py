@@ -17,6 +17,8 @@ from stream.cli.recover import _told, name_of
 from stream.errors import SegstreamError
 from stream.kafka.failures import GONE, of_kafka, unreadable
 from stream.kafka.groups import counted
+from stream.kafka.partitioner import partition_of
+from stream.settings import Settings
 from stream.worker.log import FencedError, LogUnavailableError
 from stream.worker.repair import Plan
 from tests.house.tree import REPO
@@ -37,6 +39,14 @@ def test_a_missing_broker_is_told_by_every_command(command: str, capsys: pytest.
     told = capsys.readouterr().err
     assert f"error: no usable answer from Kafka at {NOWHERE}" in told
     assert "SEGSTREAM_BROKERS" in told
+
+
+def test_explain_says_what_it_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    """A partition of a million customers takes seconds: on standard error, so that the answer stays alone."""
+    main(["explain", "anna", "--brokers", NOWHERE])
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"reading partition {partition_of('anna', Settings().partitions)}: ")
+    assert shown.out == ""
 
 
 @pytest.mark.parametrize(
