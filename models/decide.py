@@ -93,13 +93,19 @@ def decide(
             tell(plan, d, new, work.values, work.truth)
     row.decided_ms = now
     if look:
-        put(row, REVIEW, 0)
-        for d in range(len(plan.dimensions)):
-            if plan.dimensions[d].is_cluster and model.cluster_count > 0:
-                put(row, REVIEW, now + plan.dimensions[d].review_ms)
+        _put_review(row, now, plan, model)
     if filled > first:
         _settle_changes(row, now, rules, work, changes, first, filled)
     return filled
+
+
+@inlined
+def _put_review(row: Any, now: int, plan: Any, model: Any) -> None:
+    """Note when the cluster is looked at again though nothing happens; 0 for never."""
+    put(row, REVIEW, 0)
+    for d in range(len(plan.dimensions)):
+        if plan.dimensions[d].is_cluster and model.cluster_count > 0:
+            put(row, REVIEW, now + plan.dimensions[d].review_ms)
 
 
 @inlined
