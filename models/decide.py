@@ -55,10 +55,7 @@ def decide(
     """
     plan, model = rules.plan, rules.model[0]
     counters[DECISIONS] += 1
-    read_decaying(row, now, plan, model, work.values)
-    for d in range(len(plan.dimensions)):
-        if plan.dimensions[d].stirred_by & stirred:
-            judge_dimension(row, now, plan, model, d, 1, work.values, work.truth)
+    _judge_stirred(row, now, plan, model, stirred, work)
     first = filled
     for i in range(len(plan.dimensions)):
         d = plan.dimensions[i].turn
@@ -97,6 +94,15 @@ def decide(
     if filled > first:
         _settle_changes(row, now, rules, work, changes, first, filled)
     return filled
+
+
+@inlined
+def _judge_stirred(row: Any, now: int, plan: Any, model: Any, stirred: int, work: Any) -> None:
+    """Find what holds of the terms of those dimensions that may have moved."""
+    read_decaying(row, now, plan, model, work.values)
+    for d in range(len(plan.dimensions)):
+        if plan.dimensions[d].stirred_by & stirred:
+            judge_dimension(row, now, plan, model, d, 1, work.values, work.truth)
 
 
 @inlined
