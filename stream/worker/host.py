@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_MS = 100  # how long the feed waits for records
-GATHER_SECONDS = 0.008  # between two light polls: docs/performance.md says what 4 and 12 ms give
+GATHER_SECONDS = 0.009  # between two light polls: docs/performance.md says what others give
 LIGHT_RECORDS = 500  # a poll that brings more is followed by the next at once
 DOCUMENT_POLL_MS = 250  # how soon a new model is noticed
 SILENT_SECONDS_MAX = 30.0  # of the event loop: three session timeouts; the group has given our work away by then
