@@ -83,7 +83,7 @@ def log1p(x: float) -> float:
 
 @inlined
 def log1p_each(values: Any, count: int) -> None:
-    """log1p of values[:count] in their place, finite ones: the same bits, several at a time where a processor can."""
+    """log1p of values[:count] in their place, finite ones: the same bits as one by one."""
     for i in range(count):
         bits: Any = np.float64(1.0 + values[i]).view(np.int64)
         exponent = (bits >> FRACTION_BITS) - (BIAS - 1)
