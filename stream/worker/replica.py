@@ -180,7 +180,7 @@ class Replica:
         for position in entry.positions:
             self.positions[position.kind] = position.end
         if not inputs:
-            return Outcome(first_seq, sample=self._sample(before_ms))
+            return Outcome(first_seq)  # it only passes by: stream time stands, so no day begins
         return self._batch(first_seq, entry, inputs, before_ms)
 
     def _adopt(self, entry: Adopt) -> None:
